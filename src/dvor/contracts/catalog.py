@@ -1,0 +1,369 @@
+"""What is on offer: listings of four kinds, their offers, categories and prices."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Protocol
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from dvor.kernel.errors import Conflict, Invalid, NotFound
+from dvor.kernel.events import Event
+from dvor.kernel.messages import Count, Instant, Int, Line, Message, Minor, PageRequest
+from dvor.kernel.money import Currency, Money
+from dvor.kernel.periods import DateRange
+
+
+class Kind(StrEnum):
+    """The four things Dvor does."""
+
+    PRODUCT = "product"
+    RENTAL = "rental"
+    STAY = "stay"
+    EVENT = "event"
+
+
+class ListingStatus(StrEnum):
+    """Draft: only its seller sees it. Published: on sale. Archived: kept for old orders only."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    ARCHIVED = "archived"
+
+
+class Sort(StrEnum):
+    """Order of search results."""
+
+    NEWEST = "newest"
+    CHEAPEST = "cheapest"
+    DEAREST = "dearest"
+    SOONEST = "soonest"
+    CLOSEST = "closest"
+    """What fits the text best first; without a text as NEWEST."""
+
+
+class Text(Message):
+    """The same words in both languages; an empty one falls back to the other."""
+
+    ru: Annotated[str, Field(max_length=20_000)] = ""
+    en: Annotated[str, Field(max_length=20_000)] = ""
+
+    def of(self, language: str) -> str:
+        """The words in `language`, else in the other one."""
+        return (self.ru or self.en) if language == "ru" else (self.en or self.ru)
+
+
+class Place(Message):
+    """Where it is. Dates and opening hours are local to `timezone` (an IANA name)."""
+
+    city: Annotated[str, Field(max_length=80)]
+    address: Annotated[str, Field(max_length=200)] = ""
+    timezone: Annotated[str, Field(max_length=60)] = "Europe/Moscow"
+
+
+class Season(Message):
+    """Another price from `first` to `last`, both days included. Days and nights only."""
+
+    first: date
+    last: date
+    price: Minor
+
+
+class Offer(Message):
+    """A priced thing: a variant, a thing by the day, a room type, a ticket tier."""
+
+    id: UUID
+    name: Text
+    price: Money
+    """For one item, one day, one night or one ticket."""
+    seasons: tuple[Season, ...] = ()
+
+
+class Listing(Message):
+    """What a seller shows: one page with one or more offers."""
+
+    id: UUID
+    seller_id: UUID
+    kind: Kind
+    status: ListingStatus
+    category: str
+    """Slug of its category."""
+    title: Text
+    description: Text
+    place: Place | None = None
+    """Where rentals are picked up, rooms are, events happen; None for most goods."""
+    starts_at: Instant | None = None
+    """When an event begins."""
+    ends_at: Instant | None = None
+    attributes: dict[str, str] = {}
+    """Facts shown as a table: name -> value, in the seller's words."""
+    offers: tuple[Offer, ...]
+    picture: str
+    """Address of its picture, relative to the site."""
+    version: Count
+    """Grows by one with each change; an edit names the version it started from."""
+    created_at: Instant
+
+
+class OfferDraft(Message):
+    """An offer as a seller writes it. `id` names an existing offer to keep."""
+
+    id: UUID | None = None
+    name: Text = Text()
+    price: Minor
+    seasons: Annotated[tuple[Season, ...], Field(max_length=60)] = ()
+
+
+class ListingDraft(Message):
+    """A listing as a seller writes it."""
+
+    kind: Kind
+    category: Line
+    title: Text
+    description: Text = Text()
+    place: Place | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    attributes: Annotated[dict[str, str], Field(max_length=30)] = {}
+    currency: Currency = "RUB"
+    offers: Annotated[tuple[OfferDraft, ...], Field(min_length=1, max_length=30)]
+    external_id: Annotated[str, Field(max_length=100)] = ""
+    """The seller's own number for it; unique among the seller's listings. Used by importers."""
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> "ListingDraft":
+        if not (self.title.ru or self.title.en):
+            raise ValueError("title is empty in both languages")
+        if self.kind is Kind.EVENT and self.starts_at is None:
+            raise ValueError("starts_at is missing: when does the event begin?")
+        if self.kind is not Kind.PRODUCT and self.place is None:
+            raise ValueError("place is missing")
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            raise ValueError("ends_at is not after starts_at")
+        return self
+
+
+class Card(Message):
+    """A listing in a list."""
+
+    id: UUID
+    seller_id: UUID
+    kind: Kind
+    status: ListingStatus
+    category: str
+    title: Text
+    city: str = ""
+    starts_at: Instant | None = None
+    price_from: Money
+    picture: str
+
+
+class CardPage(Message):
+    """Some listings. `total` counts all that match, up to 1,000."""
+
+    items: tuple[Card, ...]
+    total: Count
+    next_cursor: str | None = None
+
+
+class Search(PageRequest):
+    """Which listings. Strangers see published ones only."""
+
+    kind: Kind | None = None
+    category: Line = ""
+    text: Line = ""
+    city: Line = ""
+    price_min: Minor | None = None
+    price_max: Minor | None = None
+    sort: Sort = Sort.NEWEST
+    seller_id: UUID | None = None
+    status: ListingStatus | None = ListingStatus.PUBLISHED
+    """None: any status. Only a listing's seller and admins see others than published."""
+
+
+class ExternalListing(Message):
+    """A listing and the seller's own number for it."""
+
+    external_id: str
+    listing: Listing
+
+
+class ExternalListings(Message):
+    """Those that exist."""
+
+    items: tuple[ExternalListing, ...]
+
+
+class Category(Message):
+    """A branch of the catalogue."""
+
+    slug: str
+    parent: str = ""
+    kind: Kind
+    title: Text
+
+
+class Categories(Message):
+    """All branches, parents before children."""
+
+    items: tuple[Category, ...]
+
+
+class OfferFacts(Message):
+    """What other services need to know of an offer."""
+
+    id: UUID
+    listing_id: UUID
+    seller_id: UUID
+    kind: Kind
+    status: ListingStatus
+    title: Text
+    """The listing's title."""
+    name: Text
+    """The offer's own name; may be empty."""
+    price: Money
+    timezone: str
+    starts_at: Instant | None = None
+    picture: str
+
+
+class OfferFactsList(Message):
+    """Facts of the offers that exist, in no order."""
+
+    items: tuple[OfferFacts, ...]
+
+
+class QuoteLine(Message):
+    """What would be bought: a quantity of an offer, for `dates` where it is rented or let."""
+
+    offer_id: UUID
+    quantity: Annotated[int, Field(strict=True, ge=1, le=1000)]
+    dates: DateRange | None = None
+
+
+class PricedLine(Message):
+    """A line with its price. `total` = sum over its days of their price, times quantity."""
+
+    offer: OfferFacts
+    quantity: Count
+    dates: DateRange | None
+    units: Count
+    """Days or nights; 1 for goods and tickets."""
+    unit_price: Money
+    """The average where days differ in price."""
+    total: Money
+
+
+class Quote(Message):
+    """What it costs now. All lines are in one currency."""
+
+    lines: tuple[PricedLine, ...]
+    total: Money
+
+
+class UnknownListing(NotFound):
+    """This listing does not exist or is no longer shown."""
+
+
+class UnknownOffer(NotFound):
+    """This is no longer on offer."""
+
+    offer_id: UUID
+
+
+class NotOnSale(Conflict):
+    """This is not on sale now."""
+
+    offer_id: UUID
+
+
+class WrongDates(Invalid):
+    """Rentals and rooms need dates, goods and tickets have none."""
+
+    offer_id: UUID
+
+
+class MixedCurrencies(Conflict):
+    """Prices in different currencies cannot be paid in one order. Buy them separately."""
+
+
+class UnknownCategory(Invalid):
+    """There is no such category for this kind of listing."""
+
+
+class Outdated(Conflict):
+    """Somebody changed this meanwhile. Load it again and repeat your change."""
+
+
+class ExternalIdTaken(Conflict):
+    """You already have a listing with this number."""
+
+
+class ListingPublished(Event):
+    """A listing is on sale, or was changed while on sale."""
+
+    aggregate = "listing_id"
+    listing_id: UUID
+    seller_id: UUID
+    kind: Kind
+    offer_ids: tuple[UUID, ...]
+
+
+class ListingArchived(Event):
+    """A listing left the sale."""
+
+    aggregate = "listing_id"
+    listing_id: UUID
+    seller_id: UUID
+    kind: Kind
+    offer_ids: tuple[UUID, ...]
+
+
+class Catalog(Protocol):
+    """Listings, offers, prices."""
+
+    async def categories(self) -> Categories:
+        """The tree of categories."""
+        ...
+
+    async def search(self, search: Search) -> CardPage:
+        """Find listings."""
+        ...
+
+    async def listing(self, listing_id: UUID) -> Listing:
+        """One listing. Raises UnknownListing (also for drafts of others)."""
+        ...
+
+    async def create(self, draft: ListingDraft) -> Listing:
+        """Write a new draft. Sellers only. Raises UnknownCategory, ExternalIdTaken."""
+        ...
+
+    async def change(self, listing_id: UUID, version: Int, draft: ListingDraft) -> Listing:
+        """Rewrite a listing. Its seller and admins. Raises Outdated, UnknownListing."""
+        ...
+
+    async def publish(self, listing_id: UUID) -> Listing:
+        """Put on sale."""
+        ...
+
+    async def archive(self, listing_id: UUID) -> Listing:
+        """Take off sale. Orders already placed stay as they are."""
+        ...
+
+    async def by_external_ids(
+        self, external_ids: Annotated[tuple[str, ...], Field(max_length=1000)]
+    ) -> ExternalListings:
+        """The caller's own listings by the caller's own numbers. For importers."""
+        ...
+
+    async def offers(
+        self, offer_ids: Annotated[tuple[UUID, ...], Field(max_length=500)]
+    ) -> OfferFactsList:
+        """Facts of offers, whatever their status."""
+        ...
+
+    async def quote(
+        self, lines: Annotated[tuple[QuoteLine, ...], Field(min_length=1, max_length=50)]
+    ) -> Quote:
+        """Price lines now. Raises UnknownOffer, NotOnSale, WrongDates, MixedCurrencies."""
+        ...
