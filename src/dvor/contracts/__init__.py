@@ -1,0 +1,1 @@
+"""What each service promises: messages, errors, events and a Protocol. No I/O."""

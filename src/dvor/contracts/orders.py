@@ -1,0 +1,312 @@
+"""Carts and orders: from "I want this" to "paid and booked", or cancelled and free again."""
+
+from enum import StrEnum
+from typing import Annotated, Protocol
+from uuid import UUID
+
+from pydantic import Field
+
+from dvor.contracts.catalog import Kind, Text
+from dvor.kernel.errors import Conflict, Invalid, NotFound
+from dvor.kernel.events import Event
+from dvor.kernel.messages import Bool, Count, Instant, Int, Line, Message, PageRequest
+from dvor.kernel.money import Money
+from dvor.kernel.periods import DateRange
+
+Quantity = Annotated[int, Field(strict=True, ge=1, le=1000)]
+
+
+class OrderStatus(StrEnum):
+    """created -> processing -> paid -> delivered; created | processing | paid -> cancelled."""
+
+    CREATED = "created"
+    PROCESSING = "processing"
+    PAID = "paid"
+    CANCELLED = "cancelled"
+    DELIVERED = "delivered"
+
+
+class Wish(Message):
+    """What a customer wants: a quantity of an offer, for `dates` where it is rented or let."""
+
+    offer_id: UUID
+    quantity: Quantity = 1
+    dates: DateRange | None = None
+
+
+class CartLine(Message):
+    """A line of the cart. `problem` says, in the caller's language, why it cannot be bought."""
+
+    id: UUID
+    offer_id: UUID
+    listing_id: UUID
+    kind: Kind
+    title: Text
+    name: Text
+    picture: str
+    quantity: Count
+    dates: DateRange | None
+    units: Count
+    unit_price: Money
+    total: Money
+    problem: str = ""
+
+
+class Cart(Message):
+    """Everything a person is about to buy, held for them until `held_until`."""
+
+    id: UUID
+    lines: tuple[CartLine, ...]
+    total: Money | None
+    """None while the cart is empty or a line has a problem."""
+    held_until: Instant | None
+    """None: nothing is held (an empty cart, or the hold has ended)."""
+    version: Count
+
+
+class OrderLine(Message):
+    """What was bought, at the price of that moment."""
+
+    id: UUID
+    offer_id: UUID
+    listing_id: UUID
+    seller_id: UUID
+    kind: Kind
+    title: Text
+    name: Text
+    picture: str
+    quantity: Count
+    dates: DateRange | None
+    starts_at: Instant | None = None
+    units: Count
+    unit_price: Money
+    total: Money
+
+
+class TimelineEntry(Message):
+    """Something that happened to an order. `what` is a stable name; pages put it in words."""
+
+    at: Instant
+    what: str
+    status: OrderStatus
+    details: dict[str, str] = {}
+
+
+class Order(Message):
+    """An order as its customer, its sellers and admins see it (sellers: their own lines only)."""
+
+    id: UUID
+    number: str
+    customer_id: UUID
+    status: OrderStatus
+    lines: tuple[OrderLine, ...]
+    total: Money
+    refunded: Money
+    pay_path: str = ""
+    """Where to pay while it can be paid; empty otherwise."""
+    pay_until: Instant | None = None
+    cancellable: Bool
+    timeline: tuple[TimelineEntry, ...]
+    version: Count
+    created_at: Instant
+
+
+class OrderCard(Message):
+    """An order in a list."""
+
+    id: UUID
+    number: str
+    customer_id: UUID
+    status: OrderStatus
+    kinds: tuple[Kind, ...]
+    title: Text
+    """Of its first line."""
+    line_count: Count
+    total: Money
+    created_at: Instant
+
+
+class OrderPage(Message):
+    """Some orders, newest first."""
+
+    items: tuple[OrderCard, ...]
+    next_cursor: str | None = None
+
+
+class Viewpoint(StrEnum):
+    """As whom to look: one's purchases, one's sales, or everything (admins)."""
+
+    CUSTOMER = "customer"
+    SELLER = "seller"
+    ADMIN = "admin"
+
+
+class OrderSearch(PageRequest):
+    """Which orders."""
+
+    viewpoint: Viewpoint = Viewpoint.CUSTOMER
+    status: OrderStatus | None = None
+    text: Line = ""
+    """Part of an order number."""
+
+
+class WebhookDelivery(Message):
+    """A webhook as it came in (Standard Webhooks): headers and the raw body."""
+
+    webhook_id: Line
+    timestamp: Line
+    signature: Annotated[str, Field(max_length=2000)]
+    body: Annotated[bytes, Field(max_length=65_536)]
+
+
+class UnknownOrder(NotFound):
+    """There is no such order."""
+
+
+class UnknownLine(NotFound):
+    """This is no longer in the cart."""
+
+
+class EmptyCart(Invalid):
+    """The cart is empty."""
+
+
+class CartChanged(Conflict):
+    """The cart has changed since you looked at it. Check it and confirm again."""
+
+
+class CartFull(Conflict):
+    """A cart holds up to 50 lines."""
+
+
+class NotCancellable(Conflict):
+    """This order can no longer be cancelled."""
+
+
+class NotDeliverable(Conflict):
+    """Only a paid order can be handed over."""
+
+
+class BadSignature(Invalid):
+    """The signature of this webhook is wrong."""
+
+    http_status = 401
+    grpc_status = "UNAUTHENTICATED"
+
+
+class OrderCreated(Event):
+    """A customer placed an order; its lines are held."""
+
+    aggregate = "order_id"
+    order_id: UUID
+    number: str
+    customer_id: UUID
+    seller_ids: tuple[UUID, ...]
+    total: Money
+
+
+class OrderPaid(Event):
+    """The money was taken and every line is booked."""
+
+    aggregate = "order_id"
+    order_id: UUID
+    number: str
+    customer_id: UUID
+    seller_ids: tuple[UUID, ...]
+    total: Money
+
+
+class PaymentFailed(Event):
+    """The bank declined; the customer may try again until the hold ends."""
+
+    aggregate = "order_id"
+    order_id: UUID
+    number: str
+    customer_id: UUID
+
+
+class OrderCancelled(Event):
+    """Nothing of the order is booked any more. `reason`: customer, seller, admin, unpaid, unavailable."""
+
+    aggregate = "order_id"
+    order_id: UUID
+    number: str
+    customer_id: UUID
+    seller_ids: tuple[UUID, ...]
+    reason: str
+    refunded: Money
+
+
+class OrderDelivered(Event):
+    """The seller handed everything over."""
+
+    aggregate = "order_id"
+    order_id: UUID
+    number: str
+    customer_id: UUID
+    seller_ids: tuple[UUID, ...]
+
+
+class Orders(Protocol):
+    """Carts and orders. A guest's cart is named by `guest`, a secret of their browser."""
+
+    async def cart(self, guest: Line = "") -> Cart:
+        """The caller's cart; an empty one where there is none."""
+        ...
+
+    async def add_to_cart(self, wish: Wish, guest: Line = "") -> Cart:
+        """Add a line and hold the whole cart afresh; equal lines are joined.
+
+        Raises what Catalog.quote and Inventory.hold raise, and CartFull; the cart then stays as
+        it was.
+        """
+        ...
+
+    async def change_line(self, line_id: UUID, quantity: Int, guest: Line = "") -> Cart:
+        """Change a line's quantity; 0 removes it. Raises UnknownLine, SoldOut."""
+        ...
+
+    async def hold_cart(self, guest: Line = "") -> Cart:
+        """Hold the whole cart again after its hold ended. Raises SoldOut and the like."""
+        ...
+
+    async def claim_cart(self, guest: Line) -> Cart:
+        """Join a guest's cart into the signed-in caller's one: at sign-in."""
+        ...
+
+    async def check_out(self, cart_version: Int) -> Order:
+        """Turn the caller's cart into an order to be paid. Raises EmptyCart, CartChanged, SoldOut."""
+        ...
+
+    async def place(
+        self, wishes: Annotated[tuple[Wish, ...], Field(min_length=1, max_length=50)]
+    ) -> Order:
+        """Order without a cart: hold all lines, then ask for payment. Same refusals as the cart."""
+        ...
+
+    async def order(self, order_id: UUID) -> Order:
+        """An order. Its customer, its sellers, admins. Raises UnknownOrder."""
+        ...
+
+    async def wait(self, order_id: UUID, after_version: Int) -> Order:
+        """The order as soon as its version is greater, or unchanged after 20 seconds."""
+        ...
+
+    async def orders(self, search: OrderSearch) -> OrderPage:
+        """Orders, newest first."""
+        ...
+
+    async def cancel(self, order_id: UUID) -> Order:
+        """Cancel: free every line, give the money back. Customer, only seller, admins.
+
+        Raises NotCancellable.
+        """
+        ...
+
+    async def deliver(self, order_id: UUID) -> Order:
+        """Mark as handed over. Its only seller and admins. Raises NotDeliverable."""
+        ...
+
+    async def receive_webhook(self, delivery: WebhookDelivery) -> None:
+        """Take a payment's webhook. Raises BadSignature; UnknownOrder makes the sender try again."""
+        ...

@@ -1,0 +1,1 @@
+"""Mechanism: databases, calls, events, tasks, pages. Knows no service."""

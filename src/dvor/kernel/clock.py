@@ -1,0 +1,21 @@
+"""The one clock. Demonstrations and tests may move it forward; SQL's `dvor_now()` follows."""
+
+from datetime import UTC, datetime, timedelta
+
+_shift = timedelta()
+
+
+def now() -> datetime:
+    """The current moment, UTC, shifted by the virtual clock. SQL's `dvor_now()` agrees."""
+    return datetime.now(UTC) + _shift
+
+
+def shift() -> timedelta:
+    """By how much the virtual clock differs from the real one."""
+    return _shift
+
+
+def follow(amount: timedelta) -> None:
+    """Take over a shift that the database holds. Only `kernel.db.shift_clock` moves the clock."""
+    global _shift  # noqa: PLW0603 - one clock a process is the point of this module
+    _shift = amount

@@ -1,0 +1,187 @@
+"""Everything that can be configured: one variable each, with its unit and its default."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+class BadConfiguration(ValueError):
+    """A variable has a value that cannot be used. The message says which and why."""
+
+
+def _variable(name: str, default: Any, meaning: str) -> Any:
+    metadata = {"variable": name, "meaning": meaning, "default": default}
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The configuration of one process. `from_environment` reads the variables named below."""
+
+    run: frozenset[str] = _variable(
+        "DVOR_RUN", frozenset({"all"}), "which parts run in this process: all, or names by comma"
+    )
+    addresses: Mapping[str, str] = _variable(
+        "DVOR_ADDRESS_*", {}, "host:port of the gRPC server of a part that runs elsewhere"
+    )
+    database_url: str = _variable(
+        "DVOR_DATABASE_URL", "", "a PostgreSQL server; empty: the embedded one"
+    )
+    database_urls: Mapping[str, str] = _variable(
+        "DVOR_DATABASE_URL_*", {}, "the whole URL of one service's database"
+    )
+    database_prefix: str = _variable(
+        "DVOR_DATABASE_PREFIX", "dvor_", "what the names of databases begin with"
+    )
+    database_pool: int = _variable(
+        "DVOR_DATABASE_POOL", 8, "connections of one service in one process"
+    )
+    database_wait_seconds: float = _variable(
+        "DVOR_DATABASE_WAIT_SECONDS", 5.0, "how long to wait for a free connection"
+    )
+    lock_timeout_ms: int = _variable("DVOR_LOCK_TIMEOUT_MS", 2000, "wait for a row lock")
+    statement_timeout_ms: int = _variable("DVOR_STATEMENT_TIMEOUT_MS", 5000, "one SQL statement")
+    idle_transaction_timeout_ms: int = _variable(
+        "DVOR_IDLE_TRANSACTION_TIMEOUT_MS", 15000, "an idle open transaction"
+    )
+    broker: str = _variable("DVOR_BROKER", "local", "how events travel: local")
+    tasks: str = _variable("DVOR_TASKS", "inline", "who runs tasks: inline")
+    poll_seconds: float = _variable(
+        "DVOR_POLL_SECONDS", 0.5, "how often relays look when nobody notified them"
+    )
+    host: str = _variable("DVOR_HOST", "127.0.0.1", "address to listen on")
+    port: int = _variable("DVOR_PORT", 8000, "HTTP port")
+    grpc_port: int = _variable("DVOR_GRPC_PORT", 0, "gRPC port; 0: no gRPC server")
+    public_url: str = _variable(
+        "DVOR_PUBLIC_URL", "", "address people see; empty: http://localhost:<port>"
+    )
+    payments_webhook_url: str = _variable(
+        "DVOR_PAYMENTS_WEBHOOK_URL", "", "where the payment provider reports; empty: this process"
+    )
+    secret: bytes = _variable(
+        "DVOR_SECRET", b"", "hex of 32 random bytes that all processes share; keys derive from it"
+    )
+    smtp_url: str | None = _variable(
+        "DVOR_SMTP_URL", None, "smtp://user:password@host:port; unset: mails go to /mailbox"
+    )
+    mail_sender: str = _variable("DVOR_MAIL_SENDER", "Dvor <hello@dvor.example>", "From of mails")
+    demo: bool = _variable("DVOR_DEMO", False, "the demo world is on: its accounts are shown")
+    hold_ttl_seconds: int = _variable("DVOR_HOLD_TTL_SECONDS", 900, "how long a hold lasts")
+    hold_lifetime_seconds: int = _variable(
+        "DVOR_HOLD_LIFETIME_SECONDS", 3600, "how long a hold can be prolonged in all"
+    )
+    payment_margin_seconds: int = _variable(
+        "DVOR_PAYMENT_MARGIN_SECONDS", 60, "how long before its hold a payment closes"
+    )
+    horizon_days: int = _variable("DVOR_HORIZON_DAYS", 730, "how far ahead dates can be booked")
+    session_idle_seconds: int = _variable(
+        "DVOR_SESSION_IDLE_SECONDS", 43_200, "a browser session ends after this without use"
+    )
+    session_lifetime_seconds: int = _variable(
+        "DVOR_SESSION_LIFETIME_SECONDS", 2_592_000, "a browser session ends after this anyway"
+    )
+    access_token_seconds: int = _variable("DVOR_ACCESS_TOKEN_SECONDS", 300, "life of a JWT")
+    refresh_token_seconds: int = _variable(
+        "DVOR_REFRESH_TOKEN_SECONDS", 2_592_000, "life of a refresh token"
+    )
+    caller_cache_seconds: float = _variable(
+        "DVOR_CALLER_CACHE_SECONDS", 2.0, "a token or session is asked about again after this"
+    )
+    idempotency_lease_seconds: int = _variable(
+        "DVOR_IDEMPOTENCY_LEASE_SECONDS", 30, "a request under way blocks its twins this long"
+    )
+    idempotency_kept_days: int = _variable(
+        "DVOR_IDEMPOTENCY_KEPT_DAYS", 7, "answers are remembered this long"
+    )
+    call_timeout_seconds: float = _variable(
+        "DVOR_CALL_TIMEOUT_SECONDS", 5.0, "one call from service to service"
+    )
+    wait_seconds: float = _variable(
+        "DVOR_WAIT_SECONDS", 20.0, "how long `wait` waits for news of an order"
+    )
+    body_max_bytes: int = _variable("DVOR_BODY_MAX_BYTES", 6_000_000, "largest request body")
+    shutdown_seconds: int = _variable(
+        "DVOR_SHUTDOWN_SECONDS", 10, "requests under way may take this long to finish"
+    )
+    log_format: str = _variable("DVOR_LOG_FORMAT", "console", "console or json")
+    log_level: str = _variable("DVOR_LOG_LEVEL", "info", "debug, info, warning or error")
+    otlp_url: str = _variable("DVOR_OTLP_URL", "", "OpenTelemetry collector (HTTP); empty: off")
+    time_zone: str = _variable("DVOR_TIME_ZONE", "Europe/Moscow", "zone of times on pages")
+
+    @property
+    def site(self) -> str:
+        """The address people see, without a slash at the end."""
+        return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach us by https."""
+        return self.site.startswith("https://")
+
+    @property
+    def session_cookie(self) -> str:
+        """Name of the session cookie: `__Host-` needs https."""
+        return "__Host-dvor" if self.secure else "dvor"
+
+    @property
+    def webhook_url(self) -> str:
+        """Where the payment provider reports to."""
+        local = f"http://127.0.0.1:{self.port}/api/v1/orders/payment-webhooks"
+        return self.payments_webhook_url or local
+
+    def runs(self, part: str) -> bool:
+        """Whether this part (a service's name, or `web`) runs in this process."""
+        return "all" in self.run or part in self.run
+
+    def database(self, service: str) -> str:
+        """The URL of a service's database."""
+        if service in self.database_urls:
+            return self.database_urls[service]
+        base, _, query = self.database_url.partition("?")
+        name = f"{self.database_prefix}{service}"
+        scheme, _, rest = base.partition("://")
+        server = rest.partition("/")[0]
+        return f"{scheme}://{server}/{name}" + (f"?{query}" if query else "")
+
+    @staticmethod
+    def from_environment(environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the variables. Raises BadConfiguration, which names the one that is wrong."""
+        values: dict[str, Any] = {}
+        for entry in fields(Settings):
+            variable = entry.metadata["variable"]
+            if variable.endswith("_*"):
+                stem = variable[:-1]
+                values[entry.name] = {
+                    name.removeprefix(stem).lower(): value
+                    for name, value in environment.items()
+                    if name.startswith(stem)
+                }
+            elif variable in environment:
+                values[entry.name] = _parsed(variable, environment[variable], entry.metadata["default"])
+        return Settings(**values)
+
+
+def _parsed(variable: str, text: str, default: Any) -> Any:
+    try:
+        if isinstance(default, bool):
+            return {"1": True, "true": True, "0": False, "false": False, "": False}[text.lower()]
+        if isinstance(default, bytes):
+            return bytes.fromhex(text)
+        if isinstance(default, frozenset):
+            return frozenset(part.strip() for part in text.split(",") if part.strip())
+        if isinstance(default, int | float):
+            return type(default)(text)
+    except (ValueError, KeyError) as problem:
+        raise BadConfiguration(f"{variable}={text!r} cannot be used") from problem
+    return text
+
+
+def variables() -> list[tuple[str, Any, str]]:
+    """Every variable: name, default, meaning. The reference in the docs is made from it."""
+    return [
+        (f.metadata["variable"], f.metadata["default"], f.metadata["meaning"])
+        for f in fields(Settings)
+    ]

@@ -1,0 +1,405 @@
+"""PostgreSQL: pools, transactions, and what is written with them. The only door to asyncpg."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+import asyncpg
+
+from dvor.kernel import clock, telemetry
+from dvor.kernel.caller import current
+from dvor.kernel.config import Settings
+from dvor.kernel.errors import Refusal, Unavailable
+from dvor.kernel.events import Event
+from dvor.kernel.ids import derived, new
+
+if TYPE_CHECKING:
+    from dvor.kernel.messages import Message
+    from dvor.kernel.tasks import Task
+
+Record = asyncpg.Record
+
+_open_transaction: ContextVar[str | None] = ContextVar("open_transaction", default=None)
+
+
+class Contended(Unavailable):
+    """Many people want this at once. Nothing was lost; try again in a moment."""
+
+
+class Connection(Protocol):
+    """What queries need: a transaction or, for single statements, a database."""
+
+    async def fetch(self, sql: str, *args: Any) -> list[Record]:
+        """All rows."""
+        ...
+
+    async def fetchrow(self, sql: str, *args: Any) -> Record | None:
+        """The first row."""
+        ...
+
+    async def fetchval(self, sql: str, *args: Any) -> Any:
+        """The first value of the first row."""
+        ...
+
+    async def execute(self, sql: str, *args: Any) -> int:
+        """Run a statement; answers how many rows it changed."""
+        ...
+
+
+def assert_no_transaction(what: str) -> None:
+    """A call to another service inside a transaction would hold locks while it waits."""
+    where = _open_transaction.get()
+    assert where is None, f"{what} inside an open transaction on {where}"
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what PostgreSQL says of load and loss into refusals that say what to do."""
+    try:
+        yield
+    except (
+        asyncpg.LockNotAvailableError,
+        asyncpg.DeadlockDetectedError,
+        asyncpg.SerializationError,
+        asyncpg.QueryCanceledError,
+    ) as problem:
+        raise Contended from problem
+    except (
+        asyncpg.PostgresConnectionError,
+        asyncpg.InterfaceError,
+        asyncpg.CannotConnectNowError,
+        asyncpg.AdminShutdownError,
+        asyncpg.CrashShutdownError,
+        asyncpg.TooManyConnectionsError,
+        OSError,
+        TimeoutError,
+    ) as problem:
+        raise Unavailable from problem
+
+
+class Tx:
+    """An open transaction. Events and tasks given to it are written just before the commit."""
+
+    def __init__(self, connection: Any, service: str) -> None:
+        self._connection = connection
+        self._service = service
+        self._events: list[Event] = []
+        self._tasks: list[tuple[Any, ...]] = []
+
+    async def fetch(self, sql: str, *args: Any) -> list[Record]:
+        """All rows."""
+        return await self._connection.fetch(sql, *args)
+
+    async def fetchrow(self, sql: str, *args: Any) -> Record | None:
+        """The first row."""
+        return await self._connection.fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: Any) -> Any:
+        """The first value of the first row."""
+        return await self._connection.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: Any) -> int:
+        """Run a statement; answers how many rows it changed."""
+        return changed(await self._connection.execute(sql, *args))
+
+    async def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement once for each row, in one round trip."""
+        await self._connection.executemany(sql, rows)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """What happens inside may fail without failing the whole transaction."""
+        events, tasks = len(self._events), len(self._tasks)
+        try:
+            async with self._connection.transaction():
+                yield
+        except BaseException:
+            del self._events[events:], self._tasks[tasks:]
+            raise
+
+    @asynccontextmanager
+    async def refusing(self, **constraints: type[Refusal] | Refusal) -> AsyncIterator[None]:
+        """Within, a violated constraint of these names raises its refusal."""
+        try:
+            async with self.savepoint():
+                yield
+        except asyncpg.IntegrityConstraintViolationError as violation:
+            refusal = constraints.get(str(violation.constraint_name))
+            if refusal is None:
+                raise
+            raise refusal from violation
+
+    def emit(self, *events: Event) -> None:
+        """Tell a fact when this commits."""
+        self._events.extend(events)
+
+    def enqueue(
+        self, task: "Task", work: "Message", *, key: str, run_at: datetime | None = None
+    ) -> None:
+        """Have `task` done after this commits, at `run_at` or at once. One `key`, one task."""
+        identifier = derived(self._service, task.name, key)
+        self._tasks.append(
+            (identifier, task.name, work.model_dump(mode="json"), run_at, task.attempts_max)
+        )
+
+    async def flush(self) -> None:
+        """Write what was emitted and enqueued."""
+        if self._events:
+            trace = telemetry.carried()
+            await self._connection.execute(
+                _INSERT_EVENTS,
+                [new() for _ in self._events],
+                [event.aggregate_id for event in self._events],
+                [event.wire_name for event in self._events],
+                [event.model_dump_json() for event in self._events],
+                json.dumps(trace),
+            )
+        if self._tasks:
+            columns = list(zip(*self._tasks, strict=True))
+            columns[2] = [json.dumps(work) for work in columns[2]]
+            await self._connection.execute(
+                _INSERT_TASKS, *map(list, columns), json.dumps(telemetry.carried())
+            )
+
+
+_INSERT_EVENTS = """
+WITH given AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])
+        WITH ORDINALITY AS g (message_id, aggregate, type, data, position)
+), counted AS (
+    SELECT aggregate, count(*) AS events FROM given GROUP BY aggregate
+), versions AS (
+    INSERT INTO aggregate_versions AS v (aggregate, version)
+    SELECT aggregate, events FROM counted ORDER BY aggregate
+    ON CONFLICT (aggregate) DO UPDATE SET version = v.version + excluded.version
+    RETURNING aggregate, version
+), numbered AS (
+    SELECT g.*, v.version - c.events
+             + row_number() OVER (PARTITION BY g.aggregate ORDER BY position) AS version
+    FROM given g JOIN counted c USING (aggregate) JOIN versions v USING (aggregate)
+), told AS (
+    INSERT INTO outbox (message_id, aggregate, version, type, data, trace, at)
+    SELECT message_id, aggregate, version, type, data::jsonb, $5::jsonb, dvor_now()
+    FROM numbered ORDER BY position
+    RETURNING id
+)
+SELECT pg_notify('dvor_outbox', '') FROM told LIMIT 1
+"""
+
+_INSERT_TASKS = """
+WITH given AS (
+    INSERT INTO tasks (id, name, work, run_at, attempts_max, trace)
+    SELECT id, name, work::jsonb, coalesce(run_at, dvor_now()), attempts_max, $6::jsonb
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::int[])
+        AS g (id, name, work, run_at, attempts_max)
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+)
+SELECT pg_notify('dvor_tasks', '') FROM given LIMIT 1
+"""
+
+
+def changed(status: str) -> int:
+    """How many rows a statement changed, from PostgreSQL's answer such as `UPDATE 3`."""
+    count = status.rpartition(" ")[2]
+    return int(count) if count.isdigit() else 0
+
+
+async def _prepare(connection: Any) -> None:
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(
+            kind, encoder=_encoded, decoder=json.loads, schema="pg_catalog"
+        )
+
+
+def _encoded(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+class Database:
+    """The database of one service, through a bounded pool of connections."""
+
+    def __init__(self, service: str, url: str, settings: Settings) -> None:
+        self.service = service
+        self._url = url
+        self._settings = settings
+        self._pool: Any = None
+
+    async def open(self) -> None:
+        """Connect. Raises Unavailable where the server cannot be reached."""
+        settings = self._settings
+        with translated():
+            self._pool = await asyncpg.create_pool(
+                self._url,
+                min_size=1,
+                max_size=settings.database_pool,
+                init=_prepare,
+                timeout=settings.database_wait_seconds,
+                server_settings={
+                    "application_name": f"dvor {self.service}",
+                    "lock_timeout": str(settings.lock_timeout_ms),
+                    "statement_timeout": str(settings.statement_timeout_ms),
+                    "idle_in_transaction_session_timeout": str(
+                        settings.idle_transaction_timeout_ms
+                    ),
+                    "timezone": "UTC",
+                    "jit": "off",
+                },
+            )
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        if self._pool is not None:
+            await self._pool.close()
+
+    @asynccontextmanager
+    async def _acquired(self) -> AsyncIterator[Any]:
+        with translated():
+            async with self._pool.acquire(timeout=self._settings.database_wait_seconds) as held:
+                yield held
+
+    async def fetch(self, sql: str, *args: Any) -> list[Record]:
+        """All rows of a single statement."""
+        async with self._acquired() as connection:
+            return await connection.fetch(sql, *args)
+
+    async def fetchrow(self, sql: str, *args: Any) -> Record | None:
+        """The first row of a single statement."""
+        async with self._acquired() as connection:
+            return await connection.fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: Any) -> Any:
+        """The first value of a single statement."""
+        async with self._acquired() as connection:
+            return await connection.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: Any) -> int:
+        """Run a single statement; answers how many rows it changed."""
+        async with self._acquired() as connection:
+            return changed(await connection.execute(sql, *args))
+
+    @asynccontextmanager
+    async def tx(self) -> AsyncIterator[Tx]:
+        """A transaction, READ COMMITTED: commits at the end, rolls back on any exception."""
+        assert_no_transaction(f"a second transaction on {self.service}")
+        async with self._acquired() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            token = _open_transaction.set(self.service)
+            try:
+                tx = Tx(connection, self.service)
+                yield tx
+                await tx.flush()
+            except BaseException:
+                await _finished(transaction.rollback())
+                raise
+            else:
+                await _finished(transaction.commit())
+            finally:
+                _open_transaction.reset(token)
+
+    @asynccontextmanager
+    async def raw_tx(self) -> AsyncIterator[Tx]:
+        """A transaction that may stand around others: the local broker's lock on a cursor."""
+        async with self._acquired() as connection, connection.transaction():
+            yield Tx(connection, self.service)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """Several reads of one moment: REPEATABLE READ, READ ONLY."""
+        async with (
+            self._acquired() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield Tx(connection, self.service)
+
+    async def listen(self, hints: dict[str, Callable[[str], None]]) -> None:
+        """Call back on NOTIFY, by channel, until cancelled; reconnects. Hints may be missed."""
+        while True:
+            try:
+                connection = await asyncpg.connect(self._url)
+                try:
+                    lost = asyncio.get_running_loop().create_future()
+                    connection.add_termination_listener(
+                        lambda _, lost=lost: lost.done() or lost.set_result(None)
+                    )
+                    for channel, hint in hints.items():
+                        await connection.add_listener(
+                            channel, lambda _c, _p, _n, payload, hint=hint: hint(str(payload))
+                        )
+                    await lost
+                finally:
+                    await connection.close(timeout=1)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                await asyncio.sleep(self._settings.poll_seconds)
+
+
+async def _finished(work: Awaitable[None]) -> None:
+    """Commit or roll back to the end even when the request that asked is cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+async def follow_clock(database: Database) -> None:
+    """Take over the virtual clock's shift as this database holds it."""
+    shift = await database.fetchval("SELECT shift FROM virtual_clock")
+    clock.follow(shift or timedelta())
+
+
+async def shift_clock(databases: Sequence[Database], shift: timedelta) -> None:
+    """Move the virtual clock of these databases, and this process, to real time plus `shift`."""
+    for database in databases:
+        await database.execute(
+            "WITH moved AS (UPDATE virtual_clock SET shift = $1 RETURNING shift)"
+            " SELECT pg_notify('dvor_clock', '') FROM moved",
+            shift,
+        )
+    clock.follow(shift)
+
+
+async def create_database(url: str) -> None:
+    """Create the database that `url` names where it does not exist."""
+    server, _, rest = url.rpartition("/")
+    name, _, query = rest.partition("?")
+    admin = f"{server}/postgres" + (f"?{query}" if query else "")
+    connection = await asyncpg.connect(admin)
+    try:
+        if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+            quoted = '"' + name.replace('"', '""') + '"'
+            try:
+                await connection.execute(f"CREATE DATABASE {quoted}")
+            except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+                pass  # another process was faster
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def raw_connection(url: str) -> AsyncIterator[Any]:
+    """A connection outside any pool: for migrations and the local broker."""
+    connection = await asyncpg.connect(url, server_settings={"timezone": "UTC"})
+    try:
+        await _prepare(connection)
+        yield connection
+    finally:
+        await connection.close(timeout=2)
+
+
+def caller_key(*parts: object) -> UUID:
+    """The identifier of what a request creates: the same request gets the same identifier.
+
+    Without an idempotency key every call creates something new.
+    """
+    caller = current()
+    if caller.key is None:
+        return new()
+    return derived(caller.user_id, caller.key, *parts)

@@ -1,0 +1,186 @@
+"""Routers: API routes that run once per idempotency key, page routes that only our forms reach."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
+from starlette.requests import HTTPConnection
+
+from dvor.kernel import idempotency
+from dvor.kernel.caller import asking, current
+from dvor.kernel.config import Settings
+from dvor.kernel.db import Database
+from dvor.kernel.errors import Forbidden, Refusal
+from dvor.kernel.ids import derived
+from dvor.kernel.pages import csrf_valid, page
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+KEPT_HEADERS = ("content-type", "location", "etag")
+
+Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class Host(Protocol):
+    """What the application serves from: `app.state.host`."""
+
+    settings: Settings
+
+    def proxy(self, contract: type, calling: str) -> Any:
+        """A contract as the part `calling` sees it."""
+        ...
+
+    def database(self, service: str) -> Database | None:
+        """A service's database, if the service runs here."""
+        ...
+
+
+class ForeignForm(Forbidden):
+    """This form did not come from our page. Open the page again and repeat."""
+
+
+def host(connection: HTTPConnection) -> Host:
+    """What serves this request."""
+    return connection.app.state.host
+
+
+def part_of(module: str) -> str:
+    """The part of Dvor that a module belongs to: a service's name, or `web`."""
+    parts = module.split(".")
+    return parts[2] if parts[1] == "services" else parts[1]
+
+
+def contract(wanted: type) -> Any:
+    """A dependency: the contract, called on behalf of the page or the API client."""
+
+    async def provide(connection: HTTPConnection) -> Any:
+        part = part_of(connection.scope["route"].endpoint.__module__)
+        return host(connection).proxy(wanted, "web" if part == "web" else "")
+
+    return Depends(provide)
+
+
+class ApiRoute(APIRoute):
+    """Unsafe methods need an Idempotency-Key and run once per key.
+
+    `openapi_extra={"x-idempotency": "none"}` exempts a route.
+    """
+
+    def get_route_handler(self) -> Endpoint:
+        """Wrap the endpoint."""
+        run = super().get_route_handler()
+        exempt = (self.openapi_extra or {}).get("x-idempotency") == "none"
+        if exempt or not (self.methods or set()) - SAFE:
+            return run
+        service = part_of(self.endpoint.__module__)
+
+        async def once(request: Request) -> Response:
+            return await _run_once(request, run, host(request), service)
+
+        return once
+
+
+async def _run_once(request: Request, run: Endpoint, house: Host, service: str) -> Response:
+    key = _key(request)
+    database = house.database(service)
+    with asking(current().model_copy(update={"key": key})):
+        if database is None:  # an edge: the service itself derives what it creates from the key
+            return await run(request)
+        body = await request.body()
+        principal = str(current().user_id or "anonymous")
+        operation = f"{request.method} {request.url.path}"
+        if request.url.query:
+            operation = f"{operation}?{request.url.query}"
+        won = await idempotency.claim(
+            database, principal, operation, key, body, house.settings.idempotency_lease_seconds
+        )
+        if isinstance(won, idempotency.Answer):
+            return Response(
+                won.body, won.status, {**won.headers, "idempotency-replayed": "true"}
+            )
+        try:
+            response = await run(request)
+        except BaseException:
+            await idempotency.drop(database, won)
+            raise
+        kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+        answer = idempotency.Answer(response.status_code, kept, bytes(response.body))
+        await idempotency.store(database, won, answer)
+        return response
+
+
+def _key(request: Request) -> UUID:
+    try:
+        return UUID(request.headers.get("idempotency-key", ""))
+    except ValueError:
+        raise idempotency.KeyMissing from None
+
+
+class PageRoute(APIRoute):
+    """Unsafe requests must come from our own page: Sec-Fetch-Site or Origin, and a form token."""
+
+    def get_route_handler(self) -> Endpoint:
+        """Wrap the endpoint."""
+        run = super().get_route_handler()
+        if not (self.methods or set()) - SAFE:
+            return run
+
+        async def guarded(request: Request) -> Response:
+            _same_site(request)
+            form = await request.form()
+            token = form.get("_csrf") or request.headers.get("x-csrf", "")
+            if not csrf_valid(page.get(), str(token)):
+                raise ForeignForm
+            with asking(current().model_copy(update={"key": _form_key(request, form)})):
+                return await run(request)
+
+        return guarded
+
+
+def _same_site(request: Request) -> None:
+    fetch_site = request.headers.get("sec-fetch-site")
+    if fetch_site is not None:
+        if fetch_site not in ("same-origin", "none"):
+            raise ForeignForm
+        return
+    origin = request.headers.get("origin") or request.headers.get("referer", "")
+    ours = f"{request.url.scheme}://{request.headers.get('host', '')}"
+    site = host(request).settings.site
+    if not any(origin == o or origin.startswith(o + "/") for o in (ours, site)):
+        raise ForeignForm
+
+
+def _form_key(request: Request, form: Any) -> UUID | None:
+    """The key of this submission: the same form with the same content is the same request."""
+    given = form.get("_key")
+    if not given:
+        return None
+    content = [
+        (name, value if isinstance(value, str) else (value.filename, value.size))
+        for name, value in form.multi_items()
+        if name not in ("_csrf", "_key")
+    ]
+    return derived(given, request.url.path, content)
+
+
+def api_router(*, prefix: str = "", tags: list[str] | None = None) -> APIRouter:
+    """A router under /api/v1 whose unsafe routes run once per idempotency key."""
+    problem = {
+        "description": "Refused: RFC 9457 problem details",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    return APIRouter(
+        prefix=f"/api/v1{prefix}",
+        tags=list(tags or []),
+        route_class=ApiRoute,
+        responses={"default": problem},
+    )
+
+
+def page_router() -> APIRouter:
+    """A router for pages: not in OpenAPI, unsafe routes reached from our own forms only."""
+    return APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+__all__ = ["Refusal", "api_router", "contract", "host", "page_router"]

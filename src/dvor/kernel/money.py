@@ -1,0 +1,44 @@
+"""Money: whole minor units and a currency. Never a float."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from babel.numbers import format_currency, get_currency_precision
+from pydantic import Field
+
+from dvor.kernel.messages import Message, Minor
+
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
+"""An ISO 4217 code."""
+
+
+class Money(Message):
+    """An amount in minor units (kopecks, cents) of one currency."""
+
+    amount: Minor
+    currency: Currency
+
+    def times(self, count: int) -> "Money":
+        """This amount `count` times."""
+        return Money(amount=self.amount * count, currency=self.currency)
+
+
+def decimal(money: Money) -> Decimal:
+    """The amount in major units, exact: 1234 RUB kopecks -> Decimal("12.34")."""
+    return Decimal(money.amount).scaleb(-get_currency_precision(money.currency))
+
+
+def shown(money: Money, language: str) -> str:
+    """As people write it: `12 345,60 ₽` in Russian, `₽12,345.60` in English; whole amounts bare."""
+    digits = get_currency_precision(money.currency)
+    whole = digits > 0 and money.amount % 10**digits == 0
+    pattern = {"ru": "#,##0.00 ¤", "en": "¤#,##0.00"}[language]
+    if whole:
+        pattern = pattern.replace(".00", "")
+    symbol_locale = "ru" if money.currency == "RUB" else language
+    text = format_currency(
+        decimal(money), money.currency, format=pattern, locale=language, currency_digits=not whole
+    )
+    if symbol_locale != language:
+        text = text.replace("RUB", "₽")
+    return text

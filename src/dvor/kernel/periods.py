@@ -1,0 +1,32 @@
+"""Periods: half-open ranges of local dates."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from pydantic import model_validator
+
+from dvor.kernel.messages import Message
+
+
+class DateRange(Message):
+    """Days from `start` up to, not including, `end`: the nights of a stay, the days of a rental."""
+
+    start: date
+    end: date
+
+    @model_validator(mode="after")
+    def _has_days(self) -> "DateRange":
+        if self.end <= self.start:
+            raise ValueError("the end is not after the start")
+        if (self.end - self.start).days > 366:
+            raise ValueError("more than 366 days")
+        return self
+
+    @property
+    def length(self) -> int:
+        """How many days."""
+        return (self.end - self.start).days
+
+    def days(self) -> Iterator[date]:
+        """Each day."""
+        return (self.start + timedelta(days=n) for n in range(self.length))

@@ -1,0 +1,223 @@
+"""Work on the outside world and with time: rows first, then run, at least once."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, get_type_hints
+from uuid import UUID
+
+from dvor.kernel import telemetry
+from dvor.kernel.caller import Caller, asking
+from dvor.kernel.config import Settings
+from dvor.kernel.db import Database, Record
+from dvor.kernel.errors import Refusal, Unavailable
+from dvor.kernel.ids import new
+from dvor.kernel.messages import Message
+
+LOG = telemetry.log("tasks")
+BATCH = 50
+"""Tasks claimed at once."""
+AT_ONCE = 8
+"""Tasks run at the same time by one process for one service."""
+BACK_OFF_MAX_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something to do later or outside; run with the service and the work."""
+
+    name: str
+    work: type[Message]
+    run: Callable[[Any, Any], Awaitable[None]]
+    timeout_seconds: float
+    attempts_max: int
+
+
+@dataclass(frozen=True)
+class Timer:
+    """Something to do again and again, by one process at a time."""
+
+    name: str
+    run: Callable[[Any], Awaitable[None]]
+    every_seconds: float
+
+
+def task(*, timeout_seconds: float = 30, attempts_max: int = 10) -> Callable[[Any], Task]:
+    """Declare a task: `async def send(service, work: SendMail)`. It may run more than once."""
+
+    def declare(function: Any) -> Task:
+        work = get_type_hints(function, localns=_Anything())["work"]
+        return Task(function.__name__, work, function, timeout_seconds, attempts_max)
+
+    return declare
+
+
+class _Anything(dict[str, Any]):
+    """Names only known while type checking (the service's class) resolve to Any."""
+
+    def __missing__(self, key: str) -> Any:
+        import builtins
+
+        if hasattr(builtins, key):
+            raise KeyError(key)
+        return Any
+
+
+def timer(*, every_seconds: float) -> Callable[[Any], Timer]:
+    """Declare a timer: `async def sweep(service)`."""
+
+    def declare(function: Any) -> Timer:
+        return Timer(function.__name__, function, every_seconds)
+
+    return declare
+
+
+_CLAIM = """
+WITH due AS (
+    SELECT id FROM tasks
+    WHERE state = 'due' AND run_at <= dvor_now()
+      AND (lease_until IS NULL OR lease_until < clock_timestamp())
+    ORDER BY run_at LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+UPDATE tasks t SET lease_until = clock_timestamp() + $2::interval, attempts = attempts + 1
+FROM due WHERE t.id = due.id
+RETURNING t.id, t.name, t.work, t.trace, t.attempts, t.attempts_max
+"""
+_DONE = """
+UPDATE tasks SET state = 'done', done_at = dvor_now(), lease_until = NULL, error = NULL
+WHERE id = $1 AND attempts = $2
+"""
+_AGAIN = """
+UPDATE tasks SET lease_until = NULL, error = $3, run_at = dvor_now() + $4::interval,
+    state = CASE WHEN attempts >= attempts_max THEN 'failed' ELSE 'due' END
+WHERE id = $1 AND attempts = $2
+RETURNING state
+"""
+_FORGET = "DELETE FROM tasks WHERE state = 'done' AND done_at < dvor_now() - interval '7 days'"
+_LEASE = """
+INSERT INTO leases AS l (name, holder, until)
+VALUES ($1, $2, clock_timestamp() + $3::interval)
+ON CONFLICT (name) DO UPDATE
+    SET holder = $2, until = clock_timestamp() + $3::interval,
+        epoch = l.epoch + (l.holder <> $2)::int
+    WHERE l.holder = $2 OR l.until < clock_timestamp()
+RETURNING epoch
+"""
+
+
+class Runner:
+    """Runs one service's tasks and timers in this process (`inline`)."""
+
+    def __init__(
+        self,
+        service: str,
+        implementation: Any,
+        database: Database,
+        settings: Settings,
+        tasks: tuple[Task, ...],
+        timers: tuple[Timer, ...],
+    ) -> None:
+        self._service = service
+        self._implementation = implementation
+        self._db = database
+        self._settings = settings
+        self._tasks: Mapping[str, Task] = {task.name: task for task in tasks}
+        self._timers = timers
+        self._hint = asyncio.Event()
+        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._holder = new()
+
+    def notice(self, _payload: str = "") -> None:
+        """There may be something to do."""
+        self._hint.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            if self._tasks:
+                group.create_task(self._run_tasks())
+            for timer_ in self._timers:
+                group.create_task(self._run_timer(timer_))
+            group.create_task(self._run_timer(Timer("forget_done_tasks", self._forget, 3600)))
+
+    async def _forget(self, _implementation: Any) -> None:
+        await self._db.execute(_FORGET)
+
+    async def _run_tasks(self) -> None:
+        while True:
+            self._hint.clear()
+            try:
+                busy = await self.run_due()
+            except Refusal as problem:
+                LOG.warning("tasks wait", service=self._service, problem=str(problem))
+                busy = 0
+                await asyncio.sleep(self._settings.poll_seconds)
+            if not busy:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._hint.wait(), self._settings.poll_seconds)
+
+    async def run_due(self) -> int:
+        """Run what is due now; answers how many were claimed."""
+        longest = max((t.timeout_seconds for t in self._tasks.values()), default=1)
+        rows = await self._db.fetch(_CLAIM, BATCH, timedelta(seconds=longest + 30))
+        if rows:
+            await asyncio.gather(*(self._run_one(row) for row in rows))
+        return len(rows)
+
+    async def _run_one(self, row: Record) -> None:
+        async with self._gate:
+            name: str = row["name"]
+            error = None
+            with telemetry.extract(row["trace"], f"task {name}", server=False):
+                try:
+                    await self._attempt(self._tasks.get(name), row)
+                except Exception as problem:  # noqa: BLE001 - whatever it is, the row keeps it
+                    error = f"{type(problem).__name__}: {problem}"
+                    await self._again(row, problem, error)
+                else:
+                    await self._db.execute(_DONE, row["id"], row["attempts"])
+            telemetry.TASKS_RUN.labels(self._service, name, "failed" if error else "done").inc()
+
+    async def _attempt(self, known: Task | None, row: Record) -> None:
+        if known is None:
+            raise LookupError(f"no task is called {row['name']}")
+        work = known.work.model_validate(row["work"])
+        with asking(Caller(service=self._service)):
+            async with asyncio.timeout(known.timeout_seconds):
+                await known.run(self._implementation, work)
+
+    async def _again(self, row: Record, problem: Exception, error: str) -> None:
+        wait = min(2 ** row["attempts"] * 0.25, BACK_OFF_MAX_SECONDS) * random.uniform(0.5, 1)
+        state = await self._db.fetchval(
+            _AGAIN, row["id"], row["attempts"], error[:2000], timedelta(seconds=wait)
+        )
+        quiet = isinstance(problem, Unavailable) and state == "due"
+        write = LOG.info if quiet else LOG.warning
+        write("task failed", service=self._service, task=row["name"], error=error, state=state)
+
+    async def _run_timer(self, timer_: Timer) -> None:
+        lease = timedelta(seconds=max(timer_.every_seconds * 3, 5))
+        while True:
+            try:
+                if await self._db.fetchval(_LEASE, f"timer {timer_.name}", self._holder, lease):
+                    with asking(Caller(service=self._service)):
+                        await timer_.run(self._implementation)
+            except Exception as problem:  # noqa: BLE001 - a timer must survive one bad run
+                LOG.warning(
+                    "timer failed", service=self._service, timer=timer_.name, error=repr(problem)
+                )
+            await asyncio.sleep(timer_.every_seconds)
+
+    async def run_timers_once(self) -> None:
+        """Run every timer now, whoever holds its lease. For tests and replays."""
+        for timer_ in self._timers:
+            with asking(Caller(service=self._service)):
+                await timer_.run(self._implementation)
+
+
+async def lease(database: Database, name: str, holder: UUID, seconds: float) -> int | None:
+    """Take or keep a lease; answers its epoch, or None while somebody else has it."""
+    return await database.fetchval(_LEASE, name, holder, timedelta(seconds=seconds))

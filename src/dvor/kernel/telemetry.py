@@ -1,0 +1,151 @@
+"""What can be seen from outside: logs, metrics, traces. The door to structlog and its kin."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import structlog
+from opentelemetry import propagate, trace
+from opentelemetry.trace import SpanKind
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
+
+from dvor.kernel.config import Settings
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+_TRACER = trace.get_tracer("dvor")
+_on = False
+
+HTTP_SECONDS = Histogram(
+    "dvor_http_request_seconds", "HTTP requests", ["method", "route", "status"]
+)
+CALL_SECONDS = Histogram(
+    "dvor_call_seconds", "Calls of contracts", ["contract", "method", "outcome"]
+)
+EVENTS_SENT = Counter("dvor_events_sent_total", "Events published", ["service"])
+EVENTS_TAKEN = Counter("dvor_events_taken_total", "Events applied", ["service", "type"])
+EVENTS_PARKED = Counter("dvor_events_parked_total", "Events that could not be applied", ["service"])
+OUTBOX_AGE = Gauge("dvor_outbox_age_seconds", "Age of the oldest unsent event", ["service"])
+TASKS_RUN = Counter("dvor_tasks_total", "Tasks run", ["service", "task", "outcome"])
+
+
+def log(name: str) -> Any:
+    """A structured logger."""
+    return structlog.get_logger(name)
+
+
+def configure(settings: Settings, part: str) -> None:
+    """Set up logs and, where a collector is named, traces of this process."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    render: Any = (
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
+    )
+    structlog.configure(
+        processors=[
+            _with_ids,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars()
+    if settings.otlp_url:
+        _start_tracing(settings.otlp_url, part)
+
+
+def _start_tracing(url: str, part: str) -> None:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    global _on  # noqa: PLW0603 - tracing is on or off for a whole process
+    provider = TracerProvider(resource=Resource.create({"service.name": f"dvor-{part}"}))
+    provider.add_span_processor(
+        BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{url.rstrip('/')}/v1/traces"))
+    )
+    trace.set_tracer_provider(provider)
+    _on = True
+
+
+def _with_ids(_logger: Any, _method: str, entry: dict[str, Any]) -> dict[str, Any]:
+    if request := request_id.get():
+        entry["request"] = request
+    if _on:
+        context = trace.get_current_span().get_span_context()
+        if context.is_valid:
+            entry["trace"] = f"{context.trace_id:032x}"
+    return entry
+
+
+def inject(headers: dict[str, str]) -> None:
+    """Add the trace and the request's id to headers that leave this process."""
+    if request := request_id.get():
+        headers["dvor-request-id"] = request
+    if _on:
+        propagate.inject(headers)
+
+
+def carried() -> dict[str, str]:
+    """The same as a dictionary, to be stored beside events and tasks."""
+    headers: dict[str, str] = {}
+    inject(headers)
+    return headers
+
+
+@contextmanager
+def extract(
+    headers: Mapping[str, str], name: str, *, server: bool = True, **attributes: str
+) -> Iterator[None]:
+    """Within, logs and spans belong to the request that `headers` came from."""
+    token = request_id.set(headers.get("dvor-request-id", "") or request_id.get())
+    try:
+        if not _on:
+            yield
+            return
+        kind = SpanKind.SERVER if server else SpanKind.INTERNAL
+        context = propagate.extract(dict(headers))
+        with _TRACER.start_as_current_span(name, context, kind, attributes=attributes):
+            yield
+    finally:
+        request_id.reset(token)
+
+
+@contextmanager
+def span(name: str, **attributes: str) -> Iterator[None]:
+    """A step worth seeing in a trace; free where tracing is off."""
+    if not _on:
+        yield
+        return
+    with _TRACER.start_as_current_span(name, attributes=attributes):
+        yield
+
+
+@contextmanager
+def timed_call(contract: str, method: str) -> Iterator[None]:
+    """Measure a call of a contract: its duration and how it ended."""
+    began = time.perf_counter()
+    outcome = "ok"
+    try:
+        with span(f"{contract}.{method}"):
+            yield
+    except BaseException as problem:
+        outcome = type(problem).__name__
+        raise
+    finally:
+        CALL_SECONDS.labels(contract, method, outcome).observe(time.perf_counter() - began)
+
+
+def metrics_page() -> bytes:
+    """All metrics of this process in Prometheus' text format."""
+    return generate_latest(REGISTRY)

@@ -1,0 +1,1 @@
+"""The services. Strangers to each other: they meet through contracts only."""

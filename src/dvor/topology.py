@@ -1,0 +1,72 @@
+"""THE list of services, in the order of their calls: a service calls only those above it.
+
+Which of them run in this process, and where the others are, is configuration (`kernel/config.py`):
+DVOR_RUN=all or names, DVOR_ADDRESS_<NAME> for the rest.
+"""
+
+from socket import socket
+
+import uvicorn
+
+from dvor.kernel import process, telemetry
+from dvor.kernel.config import Settings
+from dvor.kernel.process import Process
+from dvor.kernel.service import Service
+from dvor.services import catalog, identity, inventory, notifications, orders, payments
+from dvor.web import PAGES
+
+SERVICES: tuple[Service, ...] = (
+    identity.SERVICE,
+    catalog.SERVICE,
+    inventory.SERVICE,
+    payments.SERVICE,
+    orders.SERVICE,
+    notifications.SERVICE,
+)
+
+
+def check() -> None:
+    """Refuse a topology in which a synchronous call goes down the list."""
+    above: set[str] = set()
+    for service in SERVICES:
+        below = set(service.calls) - above
+        if below:
+            raise ValueError(f"{service.name} calls {sorted(below)}, which stand below it")
+        above.add(service.name)
+
+
+def assemble(settings: Settings) -> Process:
+    """The process that this configuration describes, not yet open."""
+    check()
+    return Process(settings, SERVICES, PAGES)
+
+
+async def migrate(settings: Settings) -> None:
+    """Create and bring up to date the databases of what runs here."""
+    await process.migrate_all(settings, SERVICES)
+
+
+def running(settings: Settings):  # noqa: ANN201 - an async context manager giving a Process
+    """`async with running(settings) as process:` everything that runs here, without HTTP."""
+    return process.running(assemble(settings))
+
+
+async def serve(settings: Settings, sockets: list[socket] | None = None) -> None:
+    """Serve HTTP, and gRPC where a port is set, until told to stop."""
+    part = "all" if "all" in settings.run else "+".join(sorted(settings.run))
+    telemetry.configure(settings, part)
+    async with running(settings) as house:
+        config = uvicorn.Config(
+            house.app(),
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=settings.shutdown_seconds,
+            timeout_keep_alive=30,
+            server_header=False,
+        )
+        await uvicorn.Server(config).serve(sockets=sockets)

@@ -1,0 +1,146 @@
+"""What tests stand on: a real PostgreSQL, and houses of services on fresh databases in it."""
+
+import asyncio
+import importlib
+import itertools
+import os
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from dvor.kernel import clock, process
+from dvor.kernel.caller import Caller, asking
+from dvor.kernel.config import Settings
+from dvor.kernel.db import Database, raw_connection
+from dvor.kernel.migrations import migrate
+from dvor.kernel.postgres import EmbeddedPostgres
+from dvor.kernel.process import Process
+from dvor.topology import SERVICES
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server for this test run."""
+    if url := os.environ.get("DVOR_TEST_DATABASE_URL"):
+        yield url
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="dvor-tests-") as folder,
+        EmbeddedPostgres(Path(folder) / "pg", fsync=False, max_connections=400) as server,
+    ):
+        yield server.dsn
+
+
+@pytest.fixture(scope="session")
+async def template(postgres: str) -> Settings:
+    """Migrated, empty databases that every house is copied from."""
+    settings = Settings(database_url=postgres, database_prefix=f"template{os.getpid()}_")
+    await process.LocalBroker.migrate(settings.database("broker"))
+    for service in SERVICES:
+        await migrate(settings.database(service.name), service.package)
+    return settings
+
+
+class Clock:
+    """The virtual clock of a house."""
+
+    def __init__(self, owner: Process) -> None:
+        self._process = owner
+
+    async def advance(self, **amount: float) -> None:
+        """Move forward: `advance(minutes=16)`."""
+        await self._process.shift_clock(clock.shift() + timedelta(**amount))
+
+
+class House:
+    """Some services running in this process. `house.catalog` is a contract as clients see it."""
+
+    def __init__(self, owner: Process) -> None:
+        self.process = owner
+        self.clock = Clock(owner)
+        self.settings = owner.settings
+        self._http: httpx2.AsyncClient | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return self.proxy(name)
+
+    def proxy(self, service: str, calling: str = "") -> Any:
+        """A contract as the part `calling` sees it."""
+        return self.process.proxy(self.process.contract_named(service), calling)
+
+    def db(self, service: str) -> Database:
+        """A service's database."""
+        database = self.process.database(service)
+        assert database is not None
+        return database
+
+    def calling(self, caller: Caller) -> AbstractContextManager[Caller]:
+        """Within, `caller` asks."""
+        return asking(caller)
+
+    async def settle(self) -> None:
+        """Wait until no event and no due task is left."""
+        await self.process.settle()
+
+    @property
+    def http(self) -> httpx2.AsyncClient:
+        """A client of the application, without a network."""
+        if self._http is None:
+            self._http = self.client()
+        return self._http
+
+    def client(self) -> httpx2.AsyncClient:
+        """Another client: another browser."""
+        transport = httpx2.ASGITransport(app=self.process.app())
+        return httpx2.AsyncClient(transport=transport, base_url="http://test")
+
+
+MakeHouse = Callable[..., Awaitable[House]]
+
+
+@pytest.fixture
+async def make_house(template: Settings) -> AsyncIterator[MakeHouse]:
+    """`await make_house("catalog", fakes={"identity": fake}, hold_ttl_seconds=5)`; no names: all."""
+    opened: list[Process] = []
+    clock.follow(timedelta())
+
+    async def make(*names: str, fakes: Mapping[str, Any] | None = None, **options: Any) -> House:
+        prefix = f"t{os.getpid()}_{next(_numbers)}_"
+        run = names or tuple(s.name for s in SERVICES if s.name not in (fakes or {}))
+        async with raw_connection(template.database_url) as admin:
+            for name in ("broker", *run):
+                source = f"{template.database_prefix}{name}"
+                await admin.execute(f'CREATE DATABASE "{prefix}{name}" TEMPLATE "{source}"')
+        settings = Settings(
+            database_url=template.database_url,
+            database_prefix=prefix,
+            run=frozenset((*run, "web")),
+            secret=b"s" * 32,
+            poll_seconds=0.05,
+            caller_cache_seconds=0.0,
+            **options,
+        )
+        pages = importlib.import_module("dvor.web").PAGES
+        house = Process(settings, SERVICES, pages, fakes)
+        opened.append(house)
+        await house.open()
+        return House(house)
+
+    yield make
+    for house in opened:
+        await house.close()
+        async with raw_connection(template.database_url) as admin:
+            for name in ("broker", *(s.name for s in house.here)):
+                await admin.execute(
+                    f'DROP DATABASE IF EXISTS "{house.settings.database_prefix}{name}" WITH (FORCE)'
+                )
+    clock.follow(timedelta())
+    await asyncio.sleep(0)
