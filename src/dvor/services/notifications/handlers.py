@@ -1,0 +1,85 @@
+"""Facts of other services become notifications, each with its mail, in one transaction."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from dvor.contracts.identity import UserRegistered
+from dvor.contracts.orders import (
+    OrderCancelled,
+    OrderCreated,
+    OrderDelivered,
+    OrderPaid,
+    PaymentFailed,
+)
+from dvor.kernel.db import Tx
+from dvor.services.notifications import queries
+from dvor.services.notifications.tasks import SendMail, send_mail
+
+
+async def user_registered(tx: Tx, event: UserRegistered) -> None:
+    """Welcome a new person."""
+    await _tell(tx, "welcome", event.user_id, [event.user_id], {"name": event.name})
+
+
+async def order_created(tx: Tx, event: OrderCreated) -> None:
+    """Remind the customer to pay."""
+    details = {"number": event.number, "total": event.total.model_dump()}
+    await _tell(tx, "order_created", event.order_id, [event.customer_id], details)
+
+
+async def order_paid(tx: Tx, event: OrderPaid) -> None:
+    """Tell the customer and every seller."""
+    details = {"number": event.number, "total": event.total.model_dump()}
+    await _tell(tx, "order_paid", event.order_id, [event.customer_id], details)
+    # The total is of all sellers together: none of them is told it.
+    await _tell(tx, "sale_paid", event.order_id, event.seller_ids, {"number": event.number})
+
+
+async def payment_failed(tx: Tx, event: PaymentFailed) -> None:
+    """Tell the customer, at the first decline of an order only."""
+    details = {"number": event.number}
+    await _tell(tx, "payment_failed", event.order_id, [event.customer_id], details)
+
+
+async def order_cancelled(tx: Tx, event: OrderCancelled) -> None:
+    """Tell the customer, and those sellers who had been told of a sale."""
+    details = {"number": event.number, "reason": event.reason}
+    refunded = {"refunded": event.refunded.model_dump()}
+    await _tell(tx, "order_cancelled", event.order_id, [event.customer_id], details | refunded)
+    await _tell(
+        tx, "sale_cancelled", event.order_id, event.seller_ids, details, only_after="sale_paid"
+    )
+
+
+async def order_delivered(tx: Tx, event: OrderDelivered) -> None:
+    """Tell the customer."""
+    details = {"number": event.number}
+    await _tell(tx, "order_delivered", event.order_id, [event.customer_id], details)
+
+
+async def _tell(
+    tx: Tx,
+    topic: str,
+    subject_id: UUID,
+    recipient_ids: Sequence[UUID],
+    details: dict[str, Any],
+    *,
+    only_after: str | None = None,
+) -> None:
+    told = await queries.insert_notifications(
+        tx, topic, subject_id, recipient_ids, details, only_after=only_after
+    )
+    for notification_id in told:
+        work = SendMail(notification_id=notification_id)
+        tx.enqueue(send_mail, work, key=str(notification_id))
+
+
+HANDLERS = {
+    UserRegistered: user_registered,
+    OrderCreated: order_created,
+    OrderPaid: order_paid,
+    PaymentFailed: payment_failed,
+    OrderCancelled: order_cancelled,
+    OrderDelivered: order_delivered,
+}

@@ -1,0 +1,148 @@
+"""What people are told, in words of the language that `current()` names."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from dvor.kernel.caller import current
+from dvor.kernel.money import Money, shown
+from dvor.kernel.texts import N_
+from dvor.kernel.texts import gettext as _
+
+Details = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """A notification in words. `button` leads to the page it is about."""
+
+    title: str
+    body: str
+    button: str
+
+
+_REASONS = {
+    "customer": N_("You cancelled it."),
+    "seller": N_("The seller cancelled it."),
+    "admin": N_("The administrators of Dvor cancelled it."),
+    "unpaid": N_("It was not paid in time."),
+    "unavailable": N_("Something in it had been taken before the payment came through."),
+}
+_REASONS_FOR_SELLERS = {
+    "customer": N_("The customer cancelled it."),
+    "seller": N_("You cancelled it."),
+    "admin": N_("The administrators of Dvor cancelled it."),
+    "unpaid": N_("It was not paid in time."),
+}
+
+
+def wording(topic: str, details: Details) -> Wording:
+    """A notification's words."""
+    return _WORDINGS[topic](details)
+
+
+def path(topic: str, subject_id: UUID) -> str:
+    """The page a notification is about."""
+    return "/" if topic == "welcome" else f"/orders/{subject_id}"
+
+
+def _welcome(details: Details) -> Wording:
+    return Wording(
+        _("Welcome to Dvor, {name}!", name=details["name"]),
+        _("Goods, things to rent, rooms and events: one account, one cart and one checkout."),
+        _("Look around"),
+    )
+
+
+def _order_created(details: Details) -> Wording:
+    return Wording(
+        _("Order {number} waits for your payment", number=details["number"]),
+        _(
+            "Everything in it is held for you. To pay: {total}. If the time runs out, the order is "
+            "cancelled and nothing is charged.",
+            total=_money(details["total"]),
+        ),
+        _("Pay for the order"),
+    )
+
+
+def _order_paid(details: Details) -> Wording:
+    return Wording(
+        _("Order {number} is paid", number=details["number"]),
+        _("We received {total}. Everything in the order is yours.", total=_money(details["total"])),
+        _("Open the order"),
+    )
+
+
+def _payment_failed(details: Details) -> Wording:
+    return Wording(
+        _("The payment for order {number} did not go through", number=details["number"]),
+        _(
+            "The bank declined it and nothing was charged. Everything is still held for you: try "
+            "again, with another card if you like, before the time runs out."
+        ),
+        _("Try again"),
+    )
+
+
+def _order_cancelled(details: Details) -> Wording:
+    return Wording(
+        _("Order {number} is cancelled", number=details["number"]),
+        f"{_reason(_REASONS, details)} {_money_back(details)}".strip(),
+        _("Open the order"),
+    )
+
+
+def _order_delivered(details: Details) -> Wording:
+    return Wording(
+        _("Order {number} is handed over", number=details["number"]),
+        _("The seller noted that you received everything. If you did not, write to the seller."),
+        _("Open the order"),
+    )
+
+
+def _sale_paid(details: Details) -> Wording:
+    return Wording(
+        _("Sold: order {number} is paid", number=details["number"]),
+        _("A customer paid for what you offer. The order says what to prepare and when."),
+        _("Open the order"),
+    )
+
+
+def _sale_cancelled(details: Details) -> Wording:
+    freed = _("Your part of it is on offer again.")
+    return Wording(
+        _("Sale cancelled: order {number}", number=details["number"]),
+        f"{_reason(_REASONS_FOR_SELLERS, details)} {freed}".strip(),
+        _("Open the order"),
+    )
+
+
+_WORDINGS: dict[str, Callable[[Details], Wording]] = {
+    "welcome": _welcome,
+    "order_created": _order_created,
+    "order_paid": _order_paid,
+    "payment_failed": _payment_failed,
+    "order_cancelled": _order_cancelled,
+    "order_delivered": _order_delivered,
+    "sale_paid": _sale_paid,
+    "sale_cancelled": _sale_cancelled,
+}
+
+
+def _reason(reasons: dict[str, str], details: Details) -> str:
+    """Why an order was cancelled; nothing where the reason is not for this reader."""
+    known = reasons.get(details["reason"])
+    return _(known) if known else ""
+
+
+def _money_back(details: Details) -> str:
+    refunded = Money(**details["refunded"])
+    if not refunded.amount:
+        return _("Nothing was charged.")
+    return _("{refunded} is on its way back to your card.", refunded=_money(details["refunded"]))
+
+
+def _money(amount: dict[str, Any]) -> str:
+    return shown(Money(**amount), current().language)
