@@ -252,6 +252,8 @@ class PricedLine(Message):
     unit_price: Money
     """The average where days differ in price."""
     total: Money
+    day_prices: tuple[Minor, ...]
+    """Of each day or night in order; one price for goods and tickets."""
 
 
 class Quote(Message):
