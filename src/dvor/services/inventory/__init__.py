@@ -1,0 +1,19 @@
+"""Inventory: units, holds, availability."""
+
+from dvor.contracts.inventory import Inventory
+from dvor.kernel.service import Service
+from dvor.services.inventory.api import router
+from dvor.services.inventory.handlers import HANDLERS
+from dvor.services.inventory.service import InventoryService
+from dvor.services.inventory.tasks import learn_timezones, sweep
+
+SERVICE = Service(
+    name="inventory",
+    contract=Inventory,
+    implementation=InventoryService,
+    calls=("catalog",),
+    routers=(router,),
+    handlers=HANDLERS,
+    tasks=(learn_timezones,),
+    timers=(sweep,),
+)

@@ -1,0 +1,67 @@
+"""REST: supplies and availability."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import Field, model_validator
+
+from dvor.contracts.inventory import Calendar, FreeList, Inventory, Supply
+from dvor.kernel.http import api_router, contract
+from dvor.kernel.messages import Count, Message
+from dvor.kernel.periods import DateRange
+
+router = api_router(prefix="", tags=["availability"])
+
+InventoryContract = Annotated[Inventory, contract(Inventory)]
+
+
+class SupplyStatement(Message):
+    """How many units there are."""
+
+    quantity: Count
+
+
+class Availability(Message):
+    """Which offers, on which dates. Both dates or none; without dates: now."""
+
+    offer_id: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=100)]
+    start: date | None = None
+    end: date | None = None
+
+    @model_validator(mode="after")
+    def _has_both_dates_or_none(self) -> "Availability":
+        if (self.start is None) is not (self.end is None):
+            raise ValueError("one of start and end is missing")
+        self.dates  # noqa: B018 - raises where they are no range
+        return self
+
+    @property
+    def dates(self) -> DateRange | None:
+        """The dates asked for."""
+        return DateRange(start=self.start, end=self.end) if self.start and self.end else None
+
+
+@router.get("/offers/{offer_id}/calendar")
+async def calendar(
+    offer_id: UUID, dates: Annotated[DateRange, Query()], inventory: InventoryContract
+) -> Calendar:
+    """Free units of each day from `start` up to, not including, `end`."""
+    return await inventory.calendar(offer_id, dates)
+
+
+@router.get("/availability")
+async def availability(
+    asked: Annotated[Availability, Query()], inventory: InventoryContract
+) -> FreeList:
+    """Free units of each offer during all of the dates, or now."""
+    return await inventory.free(asked.offer_id, asked.dates)
+
+
+@router.put("/offers/{offer_id}/supply")
+async def set_supply(
+    offer_id: UUID, statement: SupplyStatement, inventory: InventoryContract
+) -> Supply:
+    """Say how many units there are. The offer's seller and admins."""
+    return await inventory.set_supply(offer_id, statement.quantity)

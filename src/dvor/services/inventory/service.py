@@ -1,0 +1,198 @@
+"""Units, holds and availability: the only place where a unit is promised to somebody."""
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from dvor.contracts.catalog import Catalog, Kind, ListingStatus, OfferFacts
+from dvor.contracts.inventory import (
+    Calendar,
+    Claims,
+    Day,
+    Free,
+    FreeList,
+    Hold,
+    HoldEnded,
+    HoldExpired,
+    HoldStatus,
+    NeedsDates,
+    OfferIds,
+    Supplies,
+    Supply,
+    SupplyChanged,
+    UnknownHold,
+    UnknownSupply,
+)
+from dvor.kernel import clock
+from dvor.kernel.caller import current, require_service, require_user
+from dvor.kernel.config import Settings
+from dvor.kernel.db import Database
+from dvor.kernel.errors import Forbidden
+from dvor.kernel.messages import Count
+from dvor.kernel.periods import DateRange
+from dvor.services.inventory import queries, rules
+
+EXPIRED_AT_ONCE = 200
+"""Holds that one transaction of the sweeper ends."""
+
+
+class InventoryService:
+    """Implements `dvor.contracts.inventory.Inventory`."""
+
+    def __init__(self, db: Database, settings: Settings, catalog: Catalog) -> None:
+        self.db = db
+        self.settings = settings
+        self.catalog = catalog
+
+    async def set_supply(self, offer_id: UUID, quantity: Count) -> Supply:
+        """Say how many units there are; past days keep what they had."""
+        user = require_user()
+        facts = await self._facts(offer_id)
+        if facts.seller_id != user and not current().is_admin():
+            raise Forbidden
+        stated = rules.Offer(
+            id=offer_id,
+            seller_id=facts.seller_id,
+            kind=facts.kind,
+            quantity=quantity,
+            timezone=rules.known_timezone(facts.timezone),
+            open=facts.status is ListingStatus.PUBLISHED,
+        )
+        first = rules.first_open_slot(stated, clock.now())
+        async with self.db.tx() as tx:
+            offer = await queries.state_supply(tx, stated, facts.listing_id)
+            cells = await queries.lock_cells_from(tx, offer_id, first)
+            rules.check_cut(offer_id, quantity, cells)
+            await queries.resize_cells(tx, offer_id, first, quantity)
+            tx.emit(SupplyChanged(offer_id=offer_id, quantity=quantity))
+        promised = 0 if offer.dated else sum(cell.promised for cell in cells.values())
+        return Supply(
+            offer_id=offer_id, quantity=quantity, free=quantity - promised, open=offer.open
+        )
+
+    async def _facts(self, offer_id: UUID) -> OfferFacts:
+        found = await self.catalog.offers((offer_id,))
+        if not found.items:
+            raise UnknownSupply(offer_id=offer_id)
+        return found.items[0]
+
+    async def supplies(self, offer_ids: OfferIds) -> Supplies:
+        """How many units offers have."""
+        rows = await queries.supplies(self.db, offer_ids)
+        found = {row["offer_id"]: Supply(**row) for row in rows}
+        return Supplies(items=tuple(found[i] for i in dict.fromkeys(offer_ids) if i in found))
+
+    async def calendar(self, offer_id: UUID, dates: DateRange) -> Calendar:
+        """Free units of each day."""
+        rows = await queries.calendar(self.db, offer_id, dates)
+        if not rows:
+            raise UnknownSupply(offer_id=offer_id)
+        if not rules.is_dated(Kind(rows[0]["kind"])):
+            raise NeedsDates(offer_id=offer_id)
+        free = [max(row["free"], 0) for row in rows]
+        days = tuple(Day(day=day, free=n) for day, n in zip(dates.days(), free, strict=True))
+        return Calendar(offer_id=offer_id, days=days)
+
+    async def free(self, offer_ids: OfferIds, dates: DateRange | None = None) -> FreeList:
+        """Free units during all of `dates`, or now."""
+        asked = list(dict.fromkeys(offer_ids))
+        spans = {offer_id: rules.slots(dates) for offer_id in asked}
+        if dates is None:
+            now = clock.now()
+            for offer in await queries.offers(self.db, asked):
+                spans[offer.id] = rules.slots_now(offer, now)
+        found = await queries.free(self.db, asked, [spans[offer_id] for offer_id in asked])
+        return FreeList(items=tuple(Free(offer_id=i, free=max(found.get(i, 0), 0)) for i in asked))
+
+    async def hold(self, hold_id: UUID, claims: Claims) -> Hold:
+        """Make the hold consist of exactly these claims, all or nothing, with a fresh deadline."""
+        require_service("orders")
+        now = clock.now()
+        async with self.db.tx() as tx:
+            stored = await queries.lock_hold(tx, hold_id, now)
+            rules.check_renewable(stored.status)
+            offers = await queries.share_offers(tx, [claim.offer_id for claim in claims])
+            rules.check_claims(claims, offers, now, self.settings.horizon_days)
+            needed = rules.demand(claims)
+            own = rules.demand(stored.claims) if stored.status is HoldStatus.HELD else {}
+            await queries.materialise_cells(tx, list(needed), offers)
+            cells = await queries.lock_cells(tx, sorted(needed.keys() | own.keys()))
+            rules.judge(needed, own, cells)
+            await queries.move_units(tx, held=rules.change(needed, own))
+            await queries.replace_claims(tx, hold_id, claims)
+            made_at = stored.made_at if stored.status_at(now) is HoldStatus.HELD else now
+            expires_at = rules.deadline(
+                made_at, now, self.settings.hold_ttl_seconds, self.settings.hold_lifetime_seconds
+            )
+            await queries.renew_hold(tx, hold_id, made_at, expires_at)
+        return Hold(id=hold_id, status=HoldStatus.HELD, claims=claims, expires_at=expires_at)
+
+    async def get_hold(self, hold_id: UUID) -> Hold:
+        """A hold; one past its deadline shows as expired even before the sweeper came by."""
+        require_service("orders")
+        async with self.db.snapshot() as moment:
+            stored = await queries.hold(moment, hold_id)
+        if stored is None:
+            raise UnknownHold
+        return _shown(stored, stored.status_at(clock.now()))
+
+    async def confirm(self, hold_id: UUID) -> Hold:
+        """Turn held units into sold ones."""
+        require_service("orders")
+        async with self.db.tx() as tx:
+            stored = await queries.confirm_hold(tx, hold_id)
+            if stored is not None:
+                units = rules.demand(stored.claims)
+                await queries.lock_cells(tx, units)
+                await queries.move_units(tx, held=_negative(units), sold=units)
+            else:
+                stored = await queries.hold(tx, hold_id)
+                if stored is None:
+                    raise UnknownHold
+                if stored.status is not HoldStatus.CONFIRMED:
+                    raise HoldEnded
+        return _shown(stored, HoldStatus.CONFIRMED)
+
+    async def release(self, hold_id: UUID) -> Hold:
+        """Free the units of a hold, also a confirmed one.
+
+        A hold that does not exist is written as released: whoever gives up on it may be faster
+        than its `hold`, which is then refused and leaves nothing behind.
+        """
+        require_service("orders")
+        async with self.db.tx() as tx:
+            stored = await queries.lock_hold(tx, hold_id, clock.now())
+            if stored.status not in (HoldStatus.HELD, HoldStatus.CONFIRMED):
+                return _shown(stored, stored.status)
+            await queries.release_hold(tx, hold_id)
+            units = rules.demand(stored.claims)
+            await queries.lock_cells(tx, units)
+            if stored.status is HoldStatus.HELD:
+                await queries.move_units(tx, held=_negative(units))
+            else:
+                await queries.move_units(tx, held={}, sold=_negative(units))
+        return _shown(stored, HoldStatus.RELEASED)
+
+    async def expire_due(self) -> int:
+        """End one batch of holds past their deadline; answers how many. For the sweeper."""
+        async with self.db.tx() as tx:
+            ended = await queries.expire_holds(tx, EXPIRED_AT_ONCE)
+            units = rules.demand(claim for hold in ended for claim in hold.claims)
+            await queries.lock_cells(tx, units)
+            await queries.move_units(tx, held=_negative(units))
+            tx.emit(*(HoldExpired(hold_id=hold.id) for hold in ended))
+        return len(ended)
+
+    async def learn_timezones(self, offer_ids: Iterable[UUID]) -> None:
+        """Ask the catalogue where offers are. For the task that follows a change of a listing."""
+        found = await self.catalog.offers(tuple(offer_ids))
+        async with self.db.tx() as tx:
+            for facts in sorted(found.items, key=lambda facts: facts.id):
+                await queries.set_timezone(tx, facts.id, rules.known_timezone(facts.timezone))
+
+
+def _negative(units: Mapping[rules.Key, int]) -> dict[rules.Key, int]:
+    return {key: -count for key, count in units.items()}
+
+
+def _shown(stored: rules.StoredHold, status: HoldStatus) -> Hold:
+    return Hold(id=stored.id, status=status, claims=stored.claims, expires_at=stored.expires_at)

@@ -1,0 +1,29 @@
+"""The passing of time (holds that run out) and what has to be asked of the catalogue later."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from dvor.kernel.messages import Message
+from dvor.kernel.tasks import task, timer
+
+if TYPE_CHECKING:
+    from dvor.services.inventory.service import InventoryService
+
+
+class Offers(Message):
+    """Offers that may have moved."""
+
+    offer_ids: tuple[UUID, ...]
+
+
+@task(timeout_seconds=30, attempts_max=10)
+async def learn_timezones(service: "InventoryService", work: Offers) -> None:
+    """Learn where the days of offers begin: their place may have changed."""
+    await service.learn_timezones(work.offer_ids)
+
+
+@timer(every_seconds=1)
+async def sweep(service: "InventoryService") -> None:
+    """Free what is held past its deadline."""
+    while await service.expire_due():
+        pass

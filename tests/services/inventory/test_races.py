@@ -1,0 +1,138 @@
+"""Many at once: nothing is promised twice, nobody waits in a circle. With its negative control."""
+
+import asyncio
+import random
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from dvor.contracts.catalog import Kind
+from dvor.contracts.inventory import HoldEnded, SoldOut
+from dvor.kernel import ids
+from dvor.kernel.errors import Refusal
+from dvor.services.inventory import queries, rules
+from dvor.services.inventory.rules import Cell, Key
+from tests.services.inventory.conftest import Scene, nights, units
+
+BUYERS, UNITS = 200, 20
+
+
+async def rush(scene: Scene) -> tuple[int, int]:
+    """Everybody wants one of a few units; answers (holds won, holds refused)."""
+    offer = await scene.offer(quantity=UNITS)
+    answers = await asyncio.gather(
+        *(scene.hold(units(offer)) for _ in range(BUYERS)), return_exceptions=True
+    )
+    refused = [answer for answer in answers if isinstance(answer, SoldOut)]
+    won = [answer for answer in answers if not isinstance(answer, BaseException)]
+    others = set(map(repr, answers)) - set(map(repr, refused)) - set(map(repr, won))
+    assert not others
+    return len(won), len(refused)
+
+
+class TestRush:
+    async def test_as_many_win_as_there_are_units(self, scene: Scene) -> None:
+        assert await rush(scene) == (UNITS, BUYERS - UNITS)
+
+    async def test_without_the_guards_units_are_promised_twice(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Proves that the test above can fail: no row lock, no constraint."""
+
+        async def look_without_locking(db: Any, keys: Iterable[Key]) -> dict[Key, Cell]:
+            wanted = list(keys)
+            rows = await db.fetch(
+                "SELECT * FROM cells WHERE offer_id = ANY($1)", [offer_id for offer_id, _ in wanted]
+            )
+            await asyncio.sleep(0.01)
+            return {
+                (row["offer_id"], row["slot"]): Cell(row["capacity"], row["held"], row["sold"])
+                for row in rows
+            }
+
+        await scene.db.execute("ALTER TABLE cells DROP CONSTRAINT cells_within_capacity")
+        monkeypatch.setattr(queries, "lock_cells", look_without_locking)
+        scene.sabotaged = True
+        won, _ = await rush(scene)
+        assert won > UNITS
+
+    async def test_the_constraint_alone_still_refuses(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The last wall: a judge that lets everybody through does not oversell."""
+        monkeypatch.setattr(rules, "judge", lambda *_: None)
+        offer = await scene.offer(quantity=UNITS)
+        answers = await asyncio.gather(
+            *(scene.hold(units(offer)) for _ in range(BUYERS)), return_exceptions=True
+        )
+        won = [answer for answer in answers if not isinstance(answer, BaseException)]
+        assert len(won) == UNITS
+        assert await scene.counters(offer) == {(UNITS, UNITS, 0)}
+
+
+class TestMixedTraffic:
+    async def test_no_deadlock_and_the_counters_agree_with_the_claims(self, scene: Scene) -> None:
+        seed = random.randrange(10**9)
+        print("seed", seed)
+        goods = [await scene.offer(quantity=12) for _ in range(4)]
+        rooms = [await scene.offer(Kind.STAY, 3) for _ in range(4)]
+        await asyncio.gather(*(customer(scene, goods, rooms, seed + n) for n in range(24)))
+        name = await scene.db.fetchval("SELECT current_database()")
+        deadlocks = await scene.db.fetchval(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = $1", name
+        )
+        assert deadlocks == 0
+        assert await scene.db.fetchval("SELECT count(*) FROM claims") > 100
+
+    async def test_resizing_meanwhile_never_leaves_more_promised_than_there_is(
+        self, scene: Scene
+    ) -> None:
+        room = await scene.offer(Kind.STAY, 6)
+        chance = random.Random(7)
+
+        async def resize() -> None:
+            for _ in range(25):
+                with scene.house.calling(scene.seller):
+                    await quiet(scene.inventory.set_supply(room, chance.randint(2, 8)))
+
+        async def book(number: int) -> None:
+            for step in range(12):
+                start = (number * 5 + step) % 30
+                await quiet(scene.hold(units(room, 1, nights(start, start + 4))))
+
+        await asyncio.gather(resize(), *(book(number) for number in range(8)))
+        stray = await scene.db.fetchval(
+            "SELECT count(*) FROM cells JOIN offers USING (offer_id) WHERE capacity <> quantity"
+        )
+        assert stray == 0
+
+
+async def customer(scene: Scene, goods: list[Any], rooms: list[Any], seed: int) -> None:
+    """Somebody who holds, changes, confirms and lets go at random, with overlapping claims."""
+    chance = random.Random(seed)
+    mine = [ids.new() for _ in range(3)]
+    for _ in range(25):
+        hold_id = chance.choice(mine)
+        match chance.choice(["hold", "hold", "hold", "confirm", "release", "new"]):
+            case "hold":
+                claims = [units(chance.choice(goods), chance.randint(1, 3)) for _ in range(2)]
+                start = chance.randint(0, 10)
+                dates = nights(start, start + chance.randint(1, 7))
+                claims += [units(room, 1, dates) for room in chance.sample(rooms, 2)]
+                chance.shuffle(claims)
+                await quiet(scene.hold(*claims, hold_id=hold_id))
+            case "confirm":
+                await quiet(scene.confirm(hold_id))
+            case "release":
+                await quiet(scene.release(hold_id))
+            case _:
+                mine[mine.index(hold_id)] = ids.new()
+
+
+async def quiet(call: Any) -> None:
+    """Refusals are fine here; what PostgreSQL says of deadlocks and timeouts is not."""
+    try:
+        await call
+    except Refusal as refusal:
+        assert refusal.http_status < 500 or isinstance(refusal, HoldEnded), repr(refusal)
