@@ -75,7 +75,7 @@ class Process:
         service = self._by_contract[contract]
         implementation = self._fakes.get(service.name) or self._implementations.get(service.name)
         if implementation is not None:
-            return rpc.local(contract, implementation, calling)
+            return rpc.local(contract, implementation, calling, self.settings)
         address = self.settings.addresses.get(service.name)
         if address is None:
             raise Unavailable
@@ -152,7 +152,7 @@ class Process:
         authenticate = None
         if identity is not None:
             authenticate = self.proxy(identity, "").authenticate
-        served = {s.contract: rpc.local(s.contract, self._implementations[s.name], None) for s in self.here}
+        served = {s.contract: self._implementations[s.name] for s in self.here}
         self._grpc = rpc.Server(served, self.settings, authenticate)
         await self._grpc.start()
 

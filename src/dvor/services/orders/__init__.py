@@ -1,0 +1,16 @@
+"""Orders: what this service brings."""
+
+from dvor.contracts.orders import Orders
+from dvor.kernel.service import Service
+from dvor.services.orders import api, tasks
+from dvor.services.orders.service import OrdersService
+
+SERVICE = Service(
+    name="orders",
+    contract=Orders,
+    implementation=OrdersService,
+    calls=("catalog", "inventory", "payments"),
+    routers=(api.carts, api.router),
+    tasks=(tasks.finish_order, tasks.expire_order),
+    timers=(tasks.forget_cart_keys,),
+)

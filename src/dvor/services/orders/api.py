@@ -1,0 +1,133 @@
+"""REST: carts, orders, and the payment provider's webhooks."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Header, Query, Request
+
+from dvor.contracts.orders import (
+    Cart,
+    Order,
+    OrderPage,
+    Orders,
+    OrderSearch,
+    WebhookDelivery,
+    Wish,
+)
+from dvor.kernel.http import api_router, contract
+from dvor.kernel.messages import Int, Message
+
+carts = api_router(prefix="/cart", tags=["cart"])
+router = api_router(prefix="/orders", tags=["orders"])
+
+OrdersContract = Annotated[Orders, contract(Orders)]
+Guest = Annotated[
+    str, Header(alias="Dvor-Guest", max_length=200, description="A guest's own secret")
+]
+
+
+class LineChange(Message):
+    """A new quantity; 0 removes the line."""
+
+    quantity: Int
+
+
+class CheckOut(Message):
+    """The version of the cart that the customer saw."""
+
+    cart_version: Int
+
+
+class OrderDraft(Message):
+    """What to order at once."""
+
+    lines: tuple[Wish, ...]
+
+
+@carts.get("")
+async def show_cart(orders: OrdersContract, guest: Guest = "") -> Cart:
+    """The cart of the caller, or of the guest."""
+    return await orders.cart(guest)
+
+
+@carts.post("/lines", status_code=201)
+async def add_line(wish: Wish, orders: OrdersContract, guest: Guest = "") -> Cart:
+    """Add to the cart and hold everything in it."""
+    return await orders.add_to_cart(wish, guest)
+
+
+@carts.patch("/lines/{line_id}")
+async def change_line(
+    line_id: UUID, change: LineChange, orders: OrdersContract, guest: Guest = ""
+) -> Cart:
+    """Change how many."""
+    return await orders.change_line(line_id, change.quantity, guest)
+
+
+@carts.post("/hold")
+async def hold_cart(orders: OrdersContract, guest: Guest = "") -> Cart:
+    """Hold again after the time ran out."""
+    return await orders.hold_cart(guest)
+
+
+@carts.post("/claim")
+async def claim_cart(orders: OrdersContract, guest: Guest) -> Cart:
+    """Join a guest's cart into one's own."""
+    return await orders.claim_cart(guest)
+
+
+@carts.post("/checkout", status_code=201)
+async def check_out(body: CheckOut, orders: OrdersContract) -> Order:
+    """Order what is in the cart."""
+    return await orders.check_out(body.cart_version)
+
+
+@router.post("", status_code=201)
+async def place(draft: OrderDraft, orders: OrdersContract) -> Order:
+    """Order without a cart."""
+    return await orders.place(draft.lines)
+
+
+@router.get("")
+async def list_orders(search: Annotated[OrderSearch, Query()], orders: OrdersContract) -> OrderPage:
+    """Orders, newest first."""
+    return await orders.orders(search)
+
+
+@router.get("/{order_id}")
+async def show(order_id: UUID, orders: OrdersContract) -> Order:
+    """One order."""
+    return await orders.order(order_id)
+
+
+@router.get("/{order_id}/changes")
+async def wait(order_id: UUID, after: int, orders: OrdersContract) -> Order:
+    """The order as soon as its version is greater than `after`, or after 20 seconds."""
+    return await orders.wait(order_id, after)
+
+
+@router.post("/{order_id}/cancel")
+async def cancel(order_id: UUID, orders: OrdersContract) -> Order:
+    """Cancel an order."""
+    return await orders.cancel(order_id)
+
+
+@router.post("/{order_id}/deliver")
+async def deliver(order_id: UUID, orders: OrdersContract) -> Order:
+    """Mark as handed over."""
+    return await orders.deliver(order_id)
+
+
+# A webhook's own id makes it single-use; providers send no Idempotency-Key.
+@router.post("/payment-webhooks", status_code=204, openapi_extra={"x-idempotency": "none"})
+async def payment_webhook(request: Request, orders: OrdersContract) -> None:
+    """A signed message of the payment provider (Standard Webhooks)."""
+    headers = request.headers
+    await orders.receive_webhook(
+        WebhookDelivery(
+            webhook_id=headers.get("webhook-id", ""),
+            timestamp=headers.get("webhook-timestamp", ""),
+            signature=headers.get("webhook-signature", ""),
+            body=await request.body(),
+        )
+    )

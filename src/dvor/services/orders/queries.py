@@ -1,0 +1,340 @@
+"""All SQL of carts and orders."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from dvor.contracts.catalog import Quote
+from dvor.contracts.orders import OrderSearch, Viewpoint
+from dvor.kernel import ids
+from dvor.kernel.db import Connection, Record, Tx
+from dvor.services.orders.rules import StoredLine
+
+
+async def cart(db: Connection, customer_id: UUID | None, guest_hash: bytes | None) -> Record | None:
+    """The cart of a customer or a guest."""
+    return await db.fetchrow(
+        "SELECT id, hold_id, held_until, version FROM carts"
+        " WHERE customer_id = $1 OR guest_hash = $2",
+        customer_id,
+        guest_hash,
+    )
+
+
+async def make_cart(db: Connection, customer_id: UUID | None, guest_hash: bytes | None) -> None:
+    """An empty cart, unless there is one."""
+    await db.execute(
+        "INSERT INTO carts (id, customer_id, guest_hash, hold_id) VALUES ($1, $2, $3, $4)"
+        " ON CONFLICT DO NOTHING",
+        ids.new(),
+        customer_id,
+        guest_hash,
+        ids.new(),
+    )
+
+
+async def cart_lines(db: Connection, cart_id: UUID) -> list[StoredLine]:
+    """The lines of a cart, oldest first."""
+    rows = await db.fetch(
+        "SELECT id, offer_id, quantity, start_date, end_date FROM cart_lines"
+        " WHERE cart_id = $1 ORDER BY position",
+        cart_id,
+    )
+    return [
+        StoredLine(r["id"], r["offer_id"], r["quantity"], r["start_date"], r["end_date"])
+        for r in rows
+    ]
+
+
+async def advance_cart(
+    tx: Tx, cart_id: UUID, version: int, hold_id: UUID, held_until: datetime | None
+) -> bool:
+    """Move a cart on from `version`; False when somebody else did first."""
+    return bool(
+        await tx.execute(
+            "UPDATE carts SET version = version + 1, hold_id = $3, held_until = $4,"
+            " changed_at = dvor_now() WHERE id = $1 AND version = $2",
+            cart_id,
+            version,
+            hold_id,
+            held_until,
+        )
+    )
+
+
+async def replace_cart_lines(tx: Tx, cart_id: UUID, lines: Sequence[StoredLine]) -> None:
+    """Make a cart consist of exactly these lines; those that stay keep their place."""
+    await tx.execute(
+        "DELETE FROM cart_lines WHERE cart_id = $1 AND id <> ALL($2)",
+        cart_id,
+        [line.id for line in lines],
+    )
+    await tx.executemany(
+        "INSERT INTO cart_lines (id, cart_id, offer_id, quantity, start_date, end_date)"
+        " VALUES ($1, $2, $3, $4, $5, $6)"
+        " ON CONFLICT (id) DO UPDATE SET quantity = excluded.quantity",
+        [(n.id, cart_id, n.offer_id, n.quantity, n.start, n.end) for n in lines],
+    )
+
+
+async def drop_cart(tx: Tx, cart_id: UUID) -> None:
+    """Remove a cart with its lines."""
+    await tx.execute("DELETE FROM carts WHERE id = $1", cart_id)
+
+
+async def key_used(db: Connection, key: UUID) -> bool:
+    """Whether a request with this key already changed a cart."""
+    return await db.fetchval("SELECT EXISTS (SELECT FROM cart_keys WHERE key = $1)", key)
+
+
+async def use_key(tx: Tx, key: UUID) -> bool:
+    """Remember that this request changed a cart; False when it already did."""
+    return bool(
+        await tx.execute("INSERT INTO cart_keys (key) VALUES ($1) ON CONFLICT DO NOTHING", key)
+    )
+
+
+async def forget_keys(db: Connection) -> None:
+    """Drop keys of a week ago."""
+    await db.execute("DELETE FROM cart_keys WHERE used_at < dvor_now() - interval '7 days'")
+
+
+async def insert_order(
+    tx: Tx,
+    order_id: UUID,
+    number: str,
+    customer_id: UUID,
+    hold_id: UUID,
+    pay_until: datetime,
+    quote: Quote,
+) -> bool:
+    """Write an order with its lines, waiting for its payment request; False if it exists."""
+    fresh = await tx.execute(
+        "INSERT INTO orders (id, number, customer_id, status, hold_id, pay_until, total_amount,"
+        " currency, pending_action, pending_since)"
+        " VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, 'pay', dvor_now())"
+        " ON CONFLICT (id) DO NOTHING",
+        order_id,
+        number,
+        customer_id,
+        hold_id,
+        pay_until,
+        quote.total.amount,
+        quote.total.currency,
+    )
+    if not fresh:
+        return False
+    await tx.executemany(
+        "INSERT INTO order_lines (id, order_id, position, offer_id, listing_id, seller_id, kind,"
+        " title, name, picture, quantity, start_date, end_date, starts_at, units, day_prices,"
+        " unit_price, total)"
+        " VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18)",
+        [
+            (
+                ids.derived(order_id, "line", position),
+                order_id,
+                position,
+                line.offer.id,
+                line.offer.listing_id,
+                line.offer.seller_id,
+                line.offer.kind,
+                line.offer.title.model_dump(),
+                line.offer.name.model_dump(),
+                line.offer.picture,
+                line.quantity,
+                line.dates.start if line.dates else None,
+                line.dates.end if line.dates else None,
+                line.offer.starts_at,
+                line.units,
+                list(line.day_prices),
+                line.unit_price.amount,
+                line.total.amount,
+            )
+            for position, line in enumerate(quote.lines)
+        ],
+    )
+    return True
+
+
+async def note(tx: Tx, order_id: UUID, what: str, **details: str) -> None:
+    """Add to an order's history, at the status it now has, and tell who waits for news."""
+    await tx.execute(
+        "WITH noted AS (INSERT INTO order_history (order_id, what, status, details)"
+        " SELECT id, $2, status, $3 FROM orders WHERE id = $1)"
+        " SELECT pg_notify('dvor_news', $1::text)",
+        order_id,
+        what,
+        details,
+    )
+
+
+ORDER = """
+SELECT o.*, (
+    SELECT json_agg(l ORDER BY l.position) FROM (
+        SELECT id, offer_id, listing_id, seller_id, kind, title, name, picture, quantity,
+            start_date, end_date, starts_at, units, unit_price, total, position
+        FROM order_lines WHERE order_id = o.id
+    ) l
+) AS lines, (
+    SELECT json_agg(json_build_object('at', h.at, 'what', h.what, 'status', h.status,
+        'details', h.details) ORDER BY h.id) FROM order_history h WHERE h.order_id = o.id
+) AS timeline
+FROM orders o WHERE o.id = $1
+"""
+
+
+async def order(db: Connection, order_id: UUID) -> Record | None:
+    """An order with its lines and its timeline, in one statement."""
+    return await db.fetchrow(ORDER, order_id)
+
+
+async def state(db: Connection, order_id: UUID) -> Record | None:
+    """What the next step of an order depends on."""
+    return await db.fetchrow("SELECT * FROM orders WHERE id = $1", order_id)
+
+
+async def locked(tx: Tx, order_id: UUID) -> Record | None:
+    """The same, locked until the transaction ends."""
+    return await tx.fetchrow("SELECT * FROM orders WHERE id = $1 FOR UPDATE", order_id)
+
+
+async def version(db: Connection, order_id: UUID) -> int | None:
+    """The version of an order."""
+    return await db.fetchval("SELECT version FROM orders WHERE id = $1", order_id)
+
+
+async def line_wishes(db: Connection, order_id: UUID) -> list[StoredLine]:
+    """What an order's lines claim."""
+    rows = await db.fetch(
+        "SELECT id, offer_id, quantity, start_date, end_date FROM order_lines"
+        " WHERE order_id = $1 ORDER BY position",
+        order_id,
+    )
+    return [
+        StoredLine(r["id"], r["offer_id"], r["quantity"], r["start_date"], r["end_date"])
+        for r in rows
+    ]
+
+
+async def seller_ids(db: Connection, order_id: UUID) -> tuple[UUID, ...]:
+    """Who sells what is in an order."""
+    rows = await db.fetch(
+        "SELECT DISTINCT seller_id FROM order_lines WHERE order_id = $1 ORDER BY 1", order_id
+    )
+    return tuple(row["seller_id"] for row in rows)
+
+
+async def payment_requested(tx: Tx, order_id: UUID, payment_id: UUID, pay_path: str) -> bool:
+    """created -> processing; False when the order has moved on."""
+    return bool(
+        await tx.execute(
+            "UPDATE orders SET status = 'processing', payment_id = $2, pay_path = $3,"
+            " pending_action = NULL, pending_since = NULL, version = version + 1"
+            " WHERE id = $1 AND status = 'created' AND pending_action = 'pay'",
+            order_id,
+            payment_id,
+            pay_path,
+        )
+    )
+
+
+async def begin(tx: Tx, order_id: UUID, action: str, reason: str | None = None) -> None:
+    """From now on `action` is under way. The row is locked by the caller."""
+    await tx.execute(
+        "UPDATE orders SET pending_action = $2, pending_since = dvor_now(),"
+        " cancel_reason = coalesce($3, cancel_reason), version = version + 1 WHERE id = $1",
+        order_id,
+        action,
+        reason,
+    )
+
+
+async def paid(tx: Tx, order_id: UUID) -> bool:
+    """processing -> paid; False when the order has moved on."""
+    return bool(
+        await tx.execute(
+            "UPDATE orders SET status = 'paid', pending_action = NULL, pending_since = NULL,"
+            " version = version + 1"
+            " WHERE id = $1 AND status = 'processing' AND pending_action = 'settle'",
+            order_id,
+        )
+    )
+
+
+async def cancelled(tx: Tx, order_id: UUID, refunded: int) -> bool:
+    """-> cancelled; False when it already was."""
+    return bool(
+        await tx.execute(
+            "UPDATE orders SET status = 'cancelled', refunded_amount = $2, pending_action = NULL,"
+            " pending_since = NULL, version = version + 1"
+            " WHERE id = $1 AND pending_action = 'cancel'",
+            order_id,
+            refunded,
+        )
+    )
+
+
+async def delivered(tx: Tx, order_id: UUID) -> bool:
+    """paid -> delivered; False when it is not paid."""
+    return bool(
+        await tx.execute(
+            "UPDATE orders SET status = 'delivered', version = version + 1"
+            " WHERE id = $1 AND status = 'paid' AND pending_action IS NULL",
+            order_id,
+        )
+    )
+
+
+async def receive_webhook(tx: Tx, webhook_id: str) -> bool:
+    """Remember a webhook; False when it came before."""
+    return bool(
+        await tx.execute(
+            "INSERT INTO received_webhooks (webhook_id) VALUES ($1) ON CONFLICT DO NOTHING",
+            webhook_id,
+        )
+    )
+
+
+_CARDS = """
+SELECT o.id, o.number, o.customer_id, o.status, o.currency, o.created_at,
+    CASE WHEN $1::uuid IS NULL THEN o.total_amount ELSE mine.total END AS total,
+    mine.kinds, mine.title, mine.line_count
+FROM orders o CROSS JOIN LATERAL (
+    SELECT sum(l.total)::bigint AS total, count(*) AS line_count,
+        array_agg(DISTINCT l.kind ORDER BY l.kind) AS kinds,
+        (array_agg(l.title ORDER BY l.position))[1] AS title
+    FROM order_lines l WHERE l.order_id = o.id AND ($1::uuid IS NULL OR l.seller_id = $1)
+) mine
+WHERE mine.line_count > 0
+    AND ($2::uuid IS NULL OR o.customer_id = $2)
+    AND ($1::uuid IS NULL OR o.id IN (SELECT order_id FROM order_lines WHERE seller_id = $1))
+    AND ($3::text IS NULL OR o.status = $3)
+    AND ($4::text = '' OR o.number LIKE $4)
+    AND ($5::timestamptz IS NULL OR (o.created_at, o.id) < ($5, $6))
+ORDER BY o.created_at DESC, o.id DESC LIMIT $7
+"""
+
+
+async def cards(
+    db: Connection, search: OrderSearch, user: UUID, after: tuple[datetime, UUID] | None
+) -> list[Record]:
+    """Orders in a list, one more than asked for where there are more."""
+    text = search.text.upper().replace("%", "").replace("_", "")
+    args: list[Any] = [
+        user if search.viewpoint is Viewpoint.SELLER else None,
+        user if search.viewpoint is Viewpoint.CUSTOMER else None,
+        search.status,
+        f"%{text}%" if text else "",
+        after[0] if after else None,
+        after[1] if after else None,
+        search.limit + 1,
+    ]
+    return await db.fetch(_CARDS, *args)
+
+
+
+
+async def touch(tx: Tx, order_id: UUID) -> None:
+    """Something new is to be seen of an order."""
+    await tx.execute("UPDATE orders SET version = version + 1 WHERE id = $1", order_id)

@@ -1,0 +1,302 @@
+"""Orders: from wishes to paid and booked, or cancelled and free again."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from datetime import timedelta
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from dvor.contracts.catalog import Catalog
+from dvor.contracts.inventory import Inventory
+from dvor.contracts.orders import (
+    BadSignature,
+    Cart,
+    CartChanged,
+    EmptyCart,
+    NotCancellable,
+    NotDeliverable,
+    Order,
+    OrderCreated,
+    OrderDelivered,
+    OrderPage,
+    OrderSearch,
+    OrderStatus,
+    PaymentFailed,
+    UnknownOrder,
+    Viewpoint,
+    WebhookDelivery,
+    Wish,
+)
+from dvor.contracts.payments import Payments, PaymentStatus, Webhook
+from dvor.kernel import clock, ids, webhooks
+from dvor.kernel.caller import Role, current, require_role, require_user
+from dvor.kernel.config import Settings
+from dvor.kernel.db import Database, Record, Tx, caller_key
+from dvor.services.orders import queries, rules, views
+from dvor.services.orders.carts import Carts, StoredCart
+from dvor.services.orders.steps import Steps
+from dvor.services.orders.tasks import OrderWork, expire_order, finish_order
+
+RESCUE_SECONDS = 5
+"""A step that its request did not finish is taken up by a task after this."""
+
+
+class OrdersService:
+    """Implements contracts.orders.Orders."""
+
+    def __init__(
+        self,
+        db: Database,
+        settings: Settings,
+        catalog: Catalog,
+        inventory: Inventory,
+        payments: Payments,
+    ) -> None:
+        self.db = db
+        self.settings = settings
+        self.catalog = catalog
+        self.payments = payments
+        self.carts = Carts(db, settings, catalog, inventory)
+        self.steps = Steps(db, settings, inventory, payments)
+        self._waiting: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
+
+    async def cart(self, guest: str = "") -> Cart:
+        """The caller's cart."""
+        found = await self.carts.stored(guest)
+        if found is None:
+            return Cart(id=ids.new(), lines=(), total=None, held_until=None, version=0)
+        return await self.carts.shown(found)
+
+    async def add_to_cart(self, wish: Wish, guest: str = "") -> Cart:
+        """Add a line and hold the whole cart afresh."""
+        return await self.carts.add([wish], guest)
+
+    async def change_line(self, line_id: UUID, quantity: int, guest: str = "") -> Cart:
+        """Change a line's quantity; 0 removes it."""
+        return await self.carts.change(line_id, min(max(quantity, 0), rules.QUANTITY_MAX), guest)
+
+    async def hold_cart(self, guest: str = "") -> Cart:
+        """Hold the whole cart again."""
+        return await self.carts.hold_again(guest)
+
+    async def claim_cart(self, guest: str) -> Cart:
+        """Join a guest's cart into the caller's."""
+        return await self.carts.claim(guest)
+
+    async def check_out(self, cart_version: int) -> Order:
+        """Turn the caller's cart into an order."""
+        require_user()
+        order_id = caller_key("order")
+        if current().key and await queries.state(self.db, order_id):
+            await self.steps.finish(order_id)
+            return await self.order(order_id)
+        cart = await self.carts.stored("")
+        if cart is None or not cart.lines:
+            raise EmptyCart
+        if cart.version != cart_version:
+            raise CartChanged
+        wishes = [line.wish() for line in cart.lines]
+        return await self._create(order_id, cart.hold_id, wishes, cart)
+
+    async def place(self, wishes: tuple[Wish, ...]) -> Order:
+        """Order without a cart."""
+        require_user()
+        order_id = caller_key("order")
+        return await self._create(order_id, ids.derived(order_id, "hold"), list(wishes), None)
+
+    async def _create(
+        self, order_id: UUID, hold_id: UUID, wishes: list[Wish], cart: StoredCart | None
+    ) -> Order:
+        if await queries.state(self.db, order_id) is None:
+            quote = await self.catalog.quote(rules.quote_lines(wishes))
+            hold = await self.carts.hold(hold_id, wishes)
+            pay_until = rules.pay_by(hold.expires_at, self.settings.payment_margin_seconds)
+            number = ids.spoken(order_id)
+            async with self.db.tx() as tx:
+                if cart is not None:
+                    await self._empty(tx, cart)
+                fresh = await queries.insert_order(
+                    tx, order_id, number, require_user(), hold.id, pay_until, quote
+                )
+                if fresh:
+                    await queries.note(tx, order_id, "created")
+                    await queries.note(tx, order_id, "hold_taken")
+                    work = OrderWork(order_id=order_id)
+                    rescue = clock.now() + timedelta(seconds=RESCUE_SECONDS)
+                    tx.enqueue(finish_order, work, key=f"{order_id} pay", run_at=rescue)
+                    tx.enqueue(
+                        expire_order, work, key=f"{order_id} expire", run_at=hold.expires_at
+                    )
+                    tx.emit(
+                        OrderCreated(
+                            order_id=order_id,
+                            number=number,
+                            customer_id=require_user(),
+                            seller_ids=rules.sellers(quote),
+                            total=quote.total,
+                        )
+                    )
+        await self.steps.finish(order_id)
+        return await self.order(order_id)
+
+    async def _empty(self, tx: Tx, cart: StoredCart) -> None:
+        """The order takes the cart's hold over; the cart starts anew."""
+        if not await queries.advance_cart(tx, cart.id, cart.version, ids.new(), None):
+            raise CartChanged
+        await queries.replace_cart_lines(tx, cart.id, [])
+
+    async def order(self, order_id: UUID) -> Order:
+        """An order, for its customer, its sellers and admins."""
+        row = await queries.order(self.db, order_id)
+        viewer = views.viewer(row, current()) if row else None
+        if row is None or viewer is None:
+            raise UnknownOrder
+        return views.order(row, viewer, clock.now())
+
+    async def wait(self, order_id: UUID, after_version: int) -> Order:
+        """The order as soon as it is newer than `after_version`."""
+        await self.order(order_id)
+        news = asyncio.Event()
+        self._waiting[order_id].add(news)
+        try:
+            if await queries.version(self.db, order_id) == after_version:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(news.wait(), self.settings.wait_seconds)
+        finally:
+            self._waiting[order_id].discard(news)
+            if not self._waiting[order_id]:
+                del self._waiting[order_id]
+        return await self.order(order_id)
+
+    def notice(self, payload: str) -> None:
+        """Some process changed an order: wake who waits for it here."""
+        for news in self._waiting.get(UUID(payload), ()):
+            news.set()
+
+    async def orders(self, search: OrderSearch) -> OrderPage:
+        """Orders, newest first."""
+        user = require_user()
+        if search.viewpoint is Viewpoint.ADMIN:
+            require_role(Role.ADMIN)
+        after = views.cursor(search.cursor)
+        rows = await queries.cards(self.db, search, user, after)
+        return views.page(rows, search.limit)
+
+    async def cancel(self, order_id: UUID) -> Order:
+        """Free every line, give the money back."""
+        who = await self._acting_on(order_id)
+        await self.steps.finish(order_id)
+        async with self.db.tx() as tx:
+            row = await queries.locked(tx, order_id)
+            assert row is not None
+            if row["status"] != OrderStatus.CANCELLED:
+                if OrderStatus(row["status"]) not in rules.CANCELLABLE or row["pending_action"]:
+                    raise NotCancellable
+                await queries.begin(tx, order_id, "cancel", who)
+                rescue = clock.now() + timedelta(seconds=RESCUE_SECONDS)
+                work = OrderWork(order_id=order_id)
+                tx.enqueue(finish_order, work, key=f"{order_id} cancel", run_at=rescue)
+        await self.steps.finish(order_id)
+        return await self.order(order_id)
+
+    async def _acting_on(self, order_id: UUID) -> str:
+        """As what the caller may act on the whole order: customer, its only seller or admin."""
+        user = require_user()
+        row = await queries.state(self.db, order_id)
+        if row is not None:
+            if row["customer_id"] == user:
+                return "customer"
+            if current().is_admin():
+                return "admin"
+            if await queries.seller_ids(self.db, order_id) == (user,):
+                return "seller"
+        raise UnknownOrder
+
+    async def deliver(self, order_id: UUID) -> Order:
+        """Mark as handed over."""
+        if await self._acting_on(order_id) == "customer":
+            raise UnknownOrder
+        sellers = await queries.seller_ids(self.db, order_id)
+        async with self.db.tx() as tx:
+            row = await queries.locked(tx, order_id)
+            if row is None or not await queries.delivered(tx, order_id):
+                raise NotDeliverable
+            await queries.note(tx, order_id, "delivered")
+            tx.emit(
+                OrderDelivered(
+                    order_id=order_id,
+                    number=row["number"],
+                    customer_id=row["customer_id"],
+                    seller_ids=sellers,
+                )
+            )
+        return await self.order(order_id)
+
+    async def receive_webhook(self, delivery: WebhookDelivery) -> None:
+        """Take a payment's webhook: a hint, after which the payment itself is asked."""
+        hint = self._verified(delivery)
+        payment = (await self.payments.payment(hint.payment_id)).payment
+        async with self.db.tx() as tx:
+            row = await queries.locked(tx, hint.order_id)
+            if row is None or row["payment_id"] not in (None, payment.id):
+                raise UnknownOrder
+            if row["status"] == OrderStatus.CREATED:  # before we wrote down that we asked
+                raise UnknownOrder
+            if not await queries.receive_webhook(tx, delivery.webhook_id):
+                return
+            if row["status"] != OrderStatus.PROCESSING or row["pending_action"]:
+                return
+            if payment.status is PaymentStatus.AUTHORISED:
+                await self._begin_settling(tx, row)
+            elif hint.type == "payment.declined":
+                await queries.note(tx, row["id"], "payment_declined")
+                await queries.touch(tx, row["id"])
+                tx.emit(
+                    PaymentFailed(
+                        order_id=row["id"], number=row["number"], customer_id=row["customer_id"]
+                    )
+                )
+
+    async def _begin_settling(self, tx: Tx, row: Record) -> None:
+        await queries.begin(tx, row["id"], "settle")
+        await queries.note(tx, row["id"], "payment_authorised")
+        tx.enqueue(finish_order, OrderWork(order_id=row["id"]), key=f"{row['id']} settle")
+
+    def _verified(self, delivery: WebhookDelivery) -> Webhook:
+        headers = {
+            "webhook-id": delivery.webhook_id,
+            "webhook-timestamp": delivery.timestamp,
+            "webhook-signature": delivery.signature,
+        }
+        secrets = webhooks.secrets_of("payments", self.settings.secret)
+        try:
+            webhooks.verify(secrets, headers, delivery.body, clock.now())
+            return Webhook.model_validate_json(delivery.body)
+        except (ValueError, ValidationError):
+            raise BadSignature from None
+
+    async def finish(self, order_id: UUID) -> None:
+        """Do what is under way with an order. For tasks."""
+        await self.steps.finish(order_id)
+
+    async def expire(self, order_id: UUID) -> None:
+        """The hold has ended: settle what was authorised, cancel what was not paid. For tasks."""
+        await self.steps.finish(order_id)
+        row = await queries.state(self.db, order_id)
+        if row is None or row["status"] != OrderStatus.PROCESSING:
+            return
+        payment = (await self.payments.payment(row["payment_id"])).payment
+        async with self.db.tx() as tx:
+            row = await queries.locked(tx, order_id)
+            if row and row["status"] == OrderStatus.PROCESSING and not row["pending_action"]:
+                if payment.status is PaymentStatus.AUTHORISED:
+                    await self._begin_settling(tx, row)
+                else:
+                    await queries.begin(tx, order_id, "cancel", "unpaid")
+        await self.steps.finish(order_id)
+
+    async def forget_cart_keys(self) -> None:
+        """Drop old keys of carts. For the timer."""
+        await queries.forget_keys(self.db)

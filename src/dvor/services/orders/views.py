@@ -1,0 +1,125 @@
+"""Rows as messages: what each viewer of an order may see."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from dvor.contracts.orders import Order, OrderCard, OrderLine, OrderPage, OrderStatus
+from dvor.kernel.caller import Caller
+from dvor.kernel.db import Record
+from dvor.kernel.errors import InvalidFields
+from dvor.kernel.money import Money
+from dvor.services.orders.rules import CANCELLABLE
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who looks at an order. `seller_id`: only that seller's lines."""
+
+    may_act: bool
+    may_pay: bool
+    seller_id: UUID | None = None
+
+
+def viewer(row: Record, caller: Caller) -> Viewer | None:
+    """As whom the caller sees an order; None: not at all."""
+    sellers = {line["seller_id"] for line in row["lines"]}
+    user = str(caller.user_id)
+    if caller.user_id is not None and row["customer_id"] == caller.user_id:
+        return Viewer(may_act=True, may_pay=True)
+    if caller.is_admin():
+        return Viewer(may_act=True, may_pay=False)
+    if user in sellers:
+        return Viewer(may_act=sellers == {user}, may_pay=False, seller_id=caller.user_id)
+    return None
+
+
+def order(row: Record, viewer: Viewer, now: datetime) -> Order:
+    """An order as `viewer` sees it."""
+    currency = row["currency"]
+    lines = [
+        _line(line, currency)
+        for line in row["lines"]
+        if viewer.seller_id is None or line["seller_id"] == str(viewer.seller_id)
+    ]
+    status = OrderStatus(row["status"])
+    payable = status is OrderStatus.PROCESSING and row["pending_action"] is None
+    open_ = viewer.may_pay and payable and row["pay_until"] > now
+    total = sum(line.total.amount for line in lines)
+    return Order(
+        id=row["id"],
+        number=row["number"],
+        customer_id=row["customer_id"],
+        status=status,
+        lines=tuple(lines),
+        total=Money(amount=total, currency=currency),
+        refunded=Money(amount=row["refunded_amount"] if viewer.may_act else 0, currency=currency),
+        pay_path=row["pay_path"] if open_ else "",
+        pay_until=row["pay_until"] if open_ else None,
+        cancellable=viewer.may_act and status in CANCELLABLE and row["pending_action"] is None,
+        timeline=tuple(row["timeline"] or ()),
+        version=row["version"],
+        created_at=row["created_at"],
+    )
+
+
+def _line(line: dict[str, Any], currency: str) -> OrderLine:
+    dates = None
+    if line["start_date"]:
+        dates = {"start": line["start_date"], "end": line["end_date"]}
+    return OrderLine.model_validate(
+        {
+            "id": line["id"],
+            "offer_id": line["offer_id"],
+            "listing_id": line["listing_id"],
+            "seller_id": line["seller_id"],
+            "kind": line["kind"],
+            "title": line["title"],
+            "name": line["name"],
+            "picture": line["picture"],
+            "quantity": line["quantity"],
+            "dates": dates,
+            "starts_at": line["starts_at"],
+            "units": line["units"],
+            "unit_price": {"amount": line["unit_price"], "currency": currency},
+            "total": {"amount": line["total"], "currency": currency},
+        }
+    )
+
+
+def page(rows: list[Record], limit: int) -> OrderPage:
+    """A page of orders; `rows` has one more than `limit` where there are more."""
+    shown = rows[:limit]
+    items = tuple(
+        OrderCard(
+            id=row["id"],
+            number=row["number"],
+            customer_id=row["customer_id"],
+            status=row["status"],
+            kinds=tuple(row["kinds"]),
+            title=row["title"],
+            line_count=row["line_count"],
+            total=Money(amount=row["total"], currency=row["currency"]),
+            created_at=row["created_at"],
+        )
+        for row in shown
+    )
+    more = None
+    if len(rows) > limit:
+        last = shown[-1]
+        text = f"{last['created_at'].isoformat()} {last['id']}"
+        more = urlsafe_b64encode(text.encode()).decode()
+    return OrderPage(items=items, next_cursor=more)
+
+
+def cursor(text: str | None) -> tuple[datetime, UUID] | None:
+    """The place a cursor names. Raises InvalidFields."""
+    if text is None:
+        return None
+    try:
+        at, _, identifier = urlsafe_b64decode(text).decode().partition(" ")
+        return datetime.fromisoformat(at), UUID(identifier)
+    except ValueError:
+        raise InvalidFields(problems={"cursor": "not a cursor of ours"}) from None
