@@ -24,6 +24,9 @@ class Settings:
     run: frozenset[str] = _variable(
         "DVOR_RUN", frozenset({"all"}), "which parts run in this process: all, or names by comma"
     )
+    edge: bool = _variable(
+        "DVOR_EDGE", False, "serve the REST routes of all services, also of those that run elsewhere"
+    )
     addresses: Mapping[str, str] = _variable(
         "DVOR_ADDRESS_*", {}, "host:port of the gRPC server of a part that runs elsewhere"
     )

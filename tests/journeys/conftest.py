@@ -1,0 +1,181 @@
+"""Dvor as people run it, in two shapes: everything in one process, and every service in its own."""
+
+import asyncio
+import itertools
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx2
+import pytest
+
+from dvor import topology
+from dvor.contracts.catalog import Catalog
+from dvor.contracts.identity import Identity
+from dvor.contracts.inventory import Inventory
+from dvor.demo import accounts, world
+from dvor.kernel.config import Settings
+
+SHAPES = ("embedded", "separate")
+SECRET = "6a" * 32
+START_SECONDS = 60
+_numbers = itertools.count()
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Site:
+    """A running Dvor."""
+
+    shape: str
+    settings: Settings
+    environment: dict[str, str]
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.settings.port}"
+
+    def client(self, **headers: str) -> httpx2.AsyncClient:
+        """A client with its own cookies."""
+        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=30)
+
+    async def signed_in(self, email: str, password: str = accounts.PASSWORD) -> "Api":
+        """An API client of this person."""
+        client = self.client()
+        response = await client.post(
+            "/api/v1/auth/token", json={"email": email, "password": password}
+        )
+        assert response.status_code in (200, 201), response.text
+        body = response.json()
+        client.headers["authorization"] = f"Bearer {body['access_token']}"
+        return Api(client, UUID(body["user"]["id"]))
+
+    async def start(self, part: str, environment: dict[str, str]) -> None:
+        """Start a process and wait until it is ready."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dvor", "serve"], env=os.environ | self.environment | environment
+        )
+        self.processes[part] = process
+
+    async def ready(self, port: int, part: str) -> None:
+        """Wait until the process that serves `port` is ready."""
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            for _ in range(START_SECONDS * 10):
+                assert self.processes[part].poll() is None, f"{part} ended"
+                try:
+                    if (await client.get("/readyz")).status_code == 200:
+                        return
+                except httpx2.HTTPError:
+                    pass
+                await asyncio.sleep(0.1)
+        raise TimeoutError(f"{part} was not ready after {START_SECONDS} s")
+
+    def stop(self) -> None:
+        """Stop all processes, kindly."""
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            process.wait(20)
+
+
+@dataclass
+class Api:
+    """REST as one person uses it."""
+
+    http: httpx2.AsyncClient
+    user_id: UUID
+
+    async def get(self, path: str, **params: Any) -> Any:
+        """What stands there."""
+        response = await self.http.get(f"/api/v1{path}", params=params)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def send(self, method: str, path: str, body: Any = None, key: UUID | None = None) -> Any:
+        """Change something; the response as it is."""
+        headers = {"idempotency-key": str(key or uuid4())}
+        return await self.http.request(method, f"/api/v1{path}", json=body, headers=headers)
+
+    async def post(self, path: str, body: Any = None, key: UUID | None = None) -> Any:
+        """Change something that must succeed."""
+        response = await self.send("POST", path, body, key)
+        assert response.status_code < 300, response.text
+        return response.json() if response.content else None
+
+
+@asynccontextmanager
+async def running_site(shape: str, server: str, **extra: str) -> AsyncIterator[Site]:
+    """A Dvor of this shape on fresh databases with the demo world in it."""
+    port = free_port()
+    prefix = f"j{os.getpid()}_{next(_numbers)}_"
+    environment = {
+        "DVOR_DATABASE_URL": server,
+        "DVOR_DATABASE_PREFIX": prefix,
+        "DVOR_DATABASE_POOL": "6",
+        "DVOR_SECRET": SECRET,
+        "DVOR_PORT": str(port),
+        "DVOR_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "DVOR_PAYMENTS_WEBHOOK_URL": f"http://127.0.0.1:{port}/api/v1/orders/payment-webhooks",
+        "DVOR_LOG_LEVEL": "warning",
+        "DVOR_DEMO": "1",
+        **extra,
+    }
+    settings = Settings.from_environment(environment)
+    await topology.migrate(settings)
+    async with topology.running(settings) as house:
+        contracts = (Identity, Catalog, Inventory)
+        await world.fill(*(house.proxy(contract, "setup") for contract in contracts))
+        await house.settle()
+    site = Site(shape, settings, environment)
+    try:
+        if shape == "embedded":
+            await site.start("all", {})
+            await site.ready(port, "all")
+        else:
+            await _start_separately(site)
+        yield site
+    finally:
+        site.stop()
+
+
+async def _start_separately(site: Site) -> None:
+    names = [service.name for service in topology.SERVICES]
+    grpc = {name: free_port() for name in names}
+    http = {name: free_port() for name in names}
+    addresses = {f"DVOR_ADDRESS_{n.upper()}": f"127.0.0.1:{grpc[n]}" for n in names}
+    for name in names:
+        own = {"DVOR_RUN": name, "DVOR_GRPC_PORT": str(grpc[name]), "DVOR_PORT": str(http[name])}
+        await site.start(name, addresses | own)
+    await site.start("web", addresses | {"DVOR_RUN": "web", "DVOR_EDGE": "1"})
+    for name in names:
+        await site.ready(http[name], name)
+    await site.ready(site.settings.port, "web")
+
+
+@pytest.fixture(scope="session", params=SHAPES)
+async def site(request: pytest.FixtureRequest, postgres: str) -> AsyncIterator[Site]:
+    """A running Dvor, in each shape."""
+    async with running_site(request.param, postgres) as running:
+        yield running
+
+
+@pytest.fixture
+async def customer(site: Site) -> Api:
+    """The demo customer."""
+    return await site.signed_in("customer@dvor.example")
+
+
