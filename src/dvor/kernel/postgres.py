@@ -85,6 +85,15 @@ class EmbeddedPostgres:
             raise
         return self.dsn
 
+    def revive(self) -> bool:
+        """Start it again if it has ended by itself; whether it had. Raises PostgresProblem."""
+        if self._server is None or self._server.poll() is None:
+            return False
+        self._server = None
+        self._stop_orphan()
+        self._launch()
+        return True
+
     def stop(self) -> None:
         """Stop it and wait until it has ended. Open transactions are rolled back."""
         if self._server is not None:

@@ -1,0 +1,189 @@
+"""The commands. Each loads what it needs when it runs, so that `dvor help` is instant."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dvor.cli import ROOT
+from dvor.cli.problems import told_in_one_line
+
+app = typer.Typer(
+    name="dvor",
+    help="Dvor: sell goods, rent out things, let rooms and fill events on one platform.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+importing = typer.Typer(name="import", rich_markup_mode=None, help="Bring listings in from a file.", no_args_is_help=True)
+replaying = typer.Typer(name="replay", rich_markup_mode=None, help="Live recorded days again.", no_args_is_help=True)
+app.add_typer(importing)
+app.add_typer(replaying)
+
+DATA = ROOT / "data"
+Data = Annotated[
+    Path, typer.Option("--data", help="The folder that holds everything.", show_default="./data")
+]
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def run() -> None:
+    """Run the command line; what a person can mend is told in one line."""
+    with told_in_one_line():
+        app(prog_name="dvor")
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="0.0.0.0: reachable from outside.")] = "127.0.0.1",
+    data: Data = DATA,
+    demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Fill a demo world.")] = True,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
+) -> None:
+    """Start everything on one port. Ctrl-C stops it."""
+    from dvor.cli.supervisor import Options, Supervisor
+
+    Supervisor(Options(host, port, data, demo, workers)).run()
+
+
+@app.command(context_settings=_PASSED_ON)
+def test(context: typer.Context) -> None:
+    """Run the tests: [default|nightly] [arguments of pytest]."""
+    from dvor.cli import quality
+
+    raise typer.Exit(quality.test(context.args))
+
+
+@app.command()
+def check() -> None:
+    """Format, lint, types, import rules."""
+    from dvor.cli import quality
+
+    raise typer.Exit(quality.check())
+
+
+@app.command("help")
+def show_help(context: typer.Context, command: Annotated[str, typer.Argument()] = "") -> None:
+    """What commands there are, or what one of them takes."""
+    assert context.parent is not None
+    group = context.parent.command
+    found = group.get_command(context.parent, command) if command else None
+    if command and found is None:
+        typer.echo(f"dvor: there is no command {command!r}", err=True)
+        raise typer.Exit(2)
+    if found is None:
+        typer.echo(group.get_help(context.parent))
+    else:
+        typer.echo(found.get_help(typer.Context(found, info_name=command, parent=context.parent)))
+
+
+@app.command()
+def version() -> None:
+    """Which Dvor this is."""
+    from dvor import __version__
+
+    typer.echo(f"dvor {__version__}")
+
+
+@app.command()
+def graph() -> None:
+    """Services, who calls whom, who reacts to what; as a table and as a Mermaid picture."""
+    from dvor import topology
+    from dvor.cli import graph as drawn
+
+    drawn.show(topology.SERVICES)
+
+
+@app.command()
+def audit(
+    data: Data = DATA,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Check every promise on live data; code 1 where one is broken."""
+    from dvor.cli import work
+
+    raise typer.Exit(work.audit(data, as_json=as_json))
+
+
+@app.command()
+def migrate(data: Data = DATA) -> None:
+    """Bring the databases up to date. `up` does it by itself."""
+    from dvor.cli import work
+
+    work.migrate(data)
+
+
+@app.command()
+def bench(name: Annotated[str, typer.Argument(help="None: list them.")] = "") -> None:
+    """Run one of the benchmarks."""
+    from dvor.cli import quality
+
+    raise typer.Exit(quality.bench(name))
+
+
+@app.command()
+def proto() -> None:
+    """Write proto/ anew from the contracts."""
+    from dvor.cli import quality
+
+    quality.proto()
+
+
+@app.command()
+def lock() -> None:
+    """Pin the requirements anew, with hashes and without addresses."""
+    from dvor.cli import quality
+
+    quality.lock()
+
+
+@importing.command("retail")
+def import_retail(
+    file: File,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    seller: Annotated[str, typer.Option(help="Whose shop; made if there is none.")] = "",
+    data: Data = DATA,
+) -> None:
+    """Invoice lines of an online shop become products with stock."""
+    from dvor.cli import work
+
+    raise typer.Exit(work.import_retail(data, file, seller, dry_run=dry_run))
+
+
+@replaying.command("hotel")
+def replay_hotel(file: File) -> None:
+    """Bookings of a hotel, made and cancelled again in their order, on databases of their own."""
+    from dvor.cli import work
+
+    raise typer.Exit(work.replay_hotel(file))
+
+
+@app.command(hidden=True)
+def serve(socket: Annotated[int | None, typer.Option(help="Set by `up`.")] = None) -> None:
+    """Serve the parts named by DVOR_RUN, configured by the environment alone."""
+    import asyncio
+    from socket import socket as Socket
+
+    import uvloop
+
+    from dvor import topology
+    from dvor.cli.workers import wait_to_begin
+    from dvor.kernel.config import Settings
+
+    if socket is not None:
+        wait_to_begin()
+    sockets = None if socket is None else [Socket(fileno=socket)]
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(topology.serve(Settings.from_environment(), sockets))
+
+
+@app.command(hidden=True)
+def prepare(demo: Annotated[bool, typer.Option("--demo")] = False) -> None:
+    """What `up` does before it opens the doors: databases, and the demo world if asked for."""
+    from dvor.cli import work
+
+    work.prepare(demo=demo)

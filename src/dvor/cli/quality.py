@@ -1,0 +1,112 @@
+"""Commands of developers: tests, checks, benchmarks, generated files, pins."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dvor.cli import ROOT, assets
+from dvor.cli.problems import Problem
+
+TIERS = ("default", "nightly")
+_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+_LINT_IMPORTS = "from importlinter.cli import lint_imports_command as run; run()"
+_CHECKS = {
+    "format": ("-m", "ruff", "format", "--check", "--quiet"),
+    "lint": ("-m", "ruff", "check", "--quiet"),
+    "types": ("-m", "pyright", "--pythonpath", sys.executable),
+    "imports": ("-c", _LINT_IMPORTS, "--no-logo"),
+}
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Run pytest; answers its exit code. The first argument may name a tier."""
+    tier, rest = "default", list(arguments)
+    if rest and rest[0] in TIERS:
+        tier = rest.pop(0)
+    assets.build()
+    _ensure_chromium()
+    chosen = [] if tier == "nightly" else ["-m", "not nightly"]
+    environment = {**os.environ, "DVOR_TEST_TIER": tier}
+    words = [sys.executable, "-P", "-m", "pytest", *chosen, *rest]
+    return subprocess.run(words, cwd=ROOT, env=environment, check=False).returncode
+
+
+def _ensure_chromium() -> None:
+    """Browser tests want Debian's chromium: install it where we may, else say that it is missing."""
+    if any(shutil.which(name) for name in _CHROMIUM):
+        return
+    apt = shutil.which("apt-get")
+    if apt is None or os.geteuid() != 0:
+        print("Browser tests need chromium and will be skipped; as root: apt-get install chromium")
+        return
+    print("Installing chromium for the browser tests (apt-get) …", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = [apt, "install", "-y", "-q", "--no-install-recommends", "chromium"]
+    # A machine that never updated its lists does not know the package, or an old one.
+    for words in (install, [apt, "update", "-q"], install):
+        done = subprocess.run(
+            words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+        if done.returncode == 0 and words is install:
+            return
+    print("chromium could not be installed: browser tests will be skipped")
+
+
+def check() -> int:
+    """Run all checks, show what those that fail say; answers 0 if all pass."""
+    failed = 0
+    for name, words in _CHECKS.items():
+        done = subprocess.run(
+            [sys.executable, "-P", *words],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        print(f"{'✓' if done.returncode == 0 else '✗'} {name}", flush=True)
+        if done.returncode != 0:
+            print(done.stdout.rstrip())
+            failed += 1
+    print(f"{len(_CHECKS) - failed} of {len(_CHECKS)} checks passed")
+    return 1 if failed else 0
+
+
+def bench(name: str) -> int:
+    """Run `benchmarks/<name>.py`; without a name, list them."""
+    folder = ROOT / "benchmarks"
+    names = sorted(path.stem for path in folder.glob("[!_]*.py"))
+    if name not in names:
+        print("Benchmarks: " + (", ".join(names) or "none yet"))
+        return 2 if name else 0
+    words = [sys.executable, "-P", str(folder / f"{name}.py")]
+    return subprocess.run(words, cwd=ROOT, check=False).returncode
+
+
+def proto() -> None:
+    """Write proto/ from the contracts."""
+    from dvor.kernel.rpc.protos import write_protos
+    from dvor.topology import SERVICES
+
+    for written in write_protos(ROOT / "proto", [service.contract for service in SERVICES]):
+        print(written)
+
+
+def lock() -> None:
+    """Pin every requirements*.in. Raises Problem where it does not resolve."""
+    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+    for source in sorted(ROOT.glob("requirements*.in")):
+        pinned = source.with_suffix(".txt")
+        options = [
+            *("--universal", "--python-version", "3.11", "--generate-hashes"),
+            *("--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate"),
+        ]
+        words = [uv, "pip", "compile", *options, source.name, "-o", pinned.name]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Problem(f"{source.name} could not be pinned\n{done.stderr.strip()}")
+        print(f"{pinned.name}: {pinned.read_text().count('==')} packages")

@@ -1,0 +1,245 @@
+"""`dvor up`: everything on one port, from an empty folder to the last process ended."""
+
+import errno
+import http.client
+import os
+import select
+import signal
+import socket
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from dvor import __version__
+from dvor.cli import assets
+from dvor.cli.data_folder import DataFolder
+from dvor.cli.problems import Problem
+from dvor.cli.workers import Worker
+from dvor.kernel.config import Settings
+from dvor.kernel.postgres import EmbeddedPostgres
+
+_BIND_SECONDS = 1.0  # workers of a killed Dvor need a moment to let the port go
+_BACKLOG = 1024
+_READY_SECONDS = 60
+_LOOK_SECONDS = 0.5
+_MARGIN_SECONDS = 2  # beyond what workers take for themselves to stop
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `dvor up` was asked for."""
+
+    host: str
+    port: int
+    data: Path
+    demo: bool
+    workers: int
+
+
+class _StopAsked(BaseException):
+    """Ctrl-C or SIGTERM while starting."""
+
+
+class Supervisor:
+    """Starts all, watches all, stops all."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._settings = Settings.from_environment()
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._folder = DataFolder(options.data)
+        self._workers: list[Worker] = []
+        self._preparation: Worker | None = None
+        self._postgres: EmbeddedPostgres | None = None
+        self._stops_asked = 0
+        self._is_starting = True
+        self._woken, self._wakes = os.pipe()
+
+    def run(self) -> None:
+        """From start to stop. Raises Problem and its kin where it cannot start."""
+        self._listen_to_signals()
+        with ExitStack() as stack:
+            stack.callback(self._stop)
+            with suppress(_StopAsked):
+                stack.enter_context(self._folder)
+                listening = stack.enter_context(_listening(self._options))
+                self._start(listening)
+                self._is_starting = False
+                self._watch()
+
+    def _start(self, listening: socket.socket) -> None:
+        port = listening.getsockname()[1]
+        secret = self._settings.secret or self._folder.secret()
+        with_demo = self._options.demo and not self._folder.has_demo_world
+        with self._console.status("Building the pages' styles and scripts") as status:
+            # Both load their code while PostgreSQL starts.
+            self._preparation = Worker("prepare", *(("--demo",) if with_demo else ()))
+            self._workers = [
+                Worker("serve", "--socket", str(listening.fileno()), descriptors=(listening.fileno(),))
+                for _ in range(self._options.workers)
+            ]
+            for worker in (self._preparation, *self._workers):
+                worker.start()
+            assets.build()
+            status.update("Starting PostgreSQL")
+            variables = {
+                "DVOR_DATABASE_URL": self._settings.database_url or self._start_postgres(),
+                "DVOR_SECRET": secret.hex(),
+                "DVOR_HOST": self._options.host,
+                "DVOR_PORT": str(port),
+                "DVOR_DEMO": "1" if self._options.demo else "0",
+                "DVOR_DATA": str(self._folder.path),
+            }
+        self._prepare(variables, with_demo=with_demo)
+        with self._console.status("Opening the doors"):
+            for worker in self._workers:
+                worker.begin(variables)
+            self._wait_until_ready(port)
+        self._folder.tell(port=port, database_url=variables["DVOR_DATABASE_URL"])
+        self._welcome(port)
+
+    def _start_postgres(self) -> str:
+        self._postgres = EmbeddedPostgres(self._folder.postgres)
+        return self._postgres.start()
+
+    def _prepare(self, variables: dict[str, str], *, with_demo: bool) -> None:
+        """Databases up to date and, at the first start, the demo world: in a process of its own."""
+        assert self._preparation is not None
+        self._preparation.begin(variables)
+        while (code := self._preparation.ended()) is None:
+            self._sleep()
+        self._preparation = None
+        if code != 0:
+            raise Problem("the databases could not be prepared; the reason stands above")
+        if with_demo:
+            self._folder.remember_demo_world()
+
+    def _wait_until_ready(self, port: int) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while not _is_ready(self._options.host, port):
+            for worker in self._workers:
+                if (code := worker.ended()) is not None:
+                    raise Problem(f"a worker {_ended(code)} while starting; see above for why")
+            if time.monotonic() > deadline:
+                raise Problem(f"the workers were not ready after {_READY_SECONDS} seconds")
+
+    def _watch(self) -> None:
+        """Until somebody asks to stop: start again what dies."""
+        while not self._stops_asked:
+            for number, worker in enumerate(self._workers, 1):
+                if (code := worker.ended()) is not None:
+                    pause = worker.plan_restart()
+                    self._say(f"Worker {number} {_ended(code)}; starting it again in {pause:g} s")
+                worker.restart_if_due()
+            if self._postgres is not None and self._postgres.revive():
+                self._say("PostgreSQL had ended and was started again")
+            self._sleep()
+
+    def _stop(self) -> None:
+        self._is_starting = False
+        workers = [*self._workers, *([self._preparation] if self._preparation else [])]
+        for worker in workers:
+            worker.ask_to_stop()
+        deadline = time.monotonic() + self._settings.shutdown_seconds + _MARGIN_SECONDS
+        if self._stops_asked and not all([worker.has_stopped() for worker in workers]):
+            self._say("Closing: finishing what is under way (Ctrl-C again: at once)")
+        asked_before = self._stops_asked
+        while not all([worker.has_stopped() for worker in workers]):
+            if time.monotonic() > deadline or self._stops_asked > asked_before:
+                for worker in workers:
+                    worker.kill()
+            self._sleep()
+        if self._postgres is not None:
+            self._postgres.stop()
+        if self._stops_asked:
+            self._say("Closed.")
+
+    def _listen_to_signals(self) -> None:
+        def on_stop(_number: int, _frame: FrameType | None) -> None:
+            self._stops_asked += 1
+            if self._is_starting:
+                self._is_starting = False
+                raise _StopAsked
+
+        os.set_blocking(self._wakes, False)
+        signal.set_wakeup_fd(self._wakes, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, on_stop)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # wakes us
+
+    def _sleep(self) -> None:
+        """Until a signal comes, but not long."""
+        ready, _, _ = select.select([self._woken], [], [], _LOOK_SECONDS)
+        if ready:
+            os.read(self._woken, 1024)
+
+    def _say(self, text: str) -> None:
+        self._console.print(text)
+
+    def _welcome(self, port: int) -> None:
+        site = (self._settings.public_url or f"http://localhost:{port}").rstrip("/")
+        self._say(f"\n[bold]Dvor {__version__}[/] is open at [bold]{site}[/]")
+        self._say(f"  API docs   {site}/api/docs")
+        if not self._settings.smtp_url:
+            self._say(f"  Mailbox    {site}/mailbox")
+        self._say(f"  Data       {self._folder.path}")
+        if self._options.demo:
+            self._welcome_to_demo()
+        self._say("\nCtrl-C closes it.")
+
+    def _welcome_to_demo(self) -> None:
+        from dvor.demo.accounts import ACCOUNTS, PASSWORD  # noqa: PLC0415  no demo, no import
+
+        self._say(f"\n  Demo accounts, all with the password [bold]{PASSWORD}[/]:")
+        for role, email in ACCOUNTS.items():
+            self._say(f"  {role:<10} {email}")
+
+
+def _listening(options: Options) -> socket.socket:
+    deadline = time.monotonic() + _BIND_SECONDS
+    while True:
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((options.host, options.port))
+            listening.listen(_BACKLOG)
+        except OSError as problem:
+            listening.close()
+            if problem.errno == errno.EADDRINUSE and time.monotonic() < deadline:
+                time.sleep(0.1)
+                continue
+            raise Problem(_why_not_listening(problem, options)) from problem
+        return listening
+
+
+def _why_not_listening(problem: OSError, options: Options) -> str:
+    other = "./dvor up --port 8001" if options.port == 8000 else "--port"
+    match problem.errno:
+        case errno.EADDRINUSE:
+            return f"port {options.port} is busy: stop what uses it, or choose another: {other}"
+        case errno.EACCES:
+            return f"port {options.port} is for root only: choose one above 1023: {other}"
+        case _:
+            return f"cannot listen on {options.host}:{options.port}: {problem.strerror}"
+
+
+def _is_ready(host: str, port: int) -> bool:
+    address = "127.0.0.1" if host in {"0.0.0.0", "localhost"} else host  # noqa: S104  compared only
+    connection = http.client.HTTPConnection(address, port, timeout=_LOOK_SECONDS)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _ended(code: int) -> str:
+    if code >= 0:
+        return f"ended with code {code}"
+    return f"was ended by {signal.Signals(-code).name}"

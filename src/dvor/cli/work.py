@@ -1,0 +1,155 @@
+"""Commands on the data of a Dvor: audit, imports, replays. What they do stands elsewhere."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from dvor import topology
+from dvor.cli.house import at_hand
+from dvor.cli.problems import Problem
+from dvor.cli.workers import wait_to_begin
+from dvor.kernel.caller import Caller, Role, asking
+from dvor.kernel.config import Settings
+from dvor.kernel.errors import Refusal
+
+_PROBLEMS_SHOWN = 20
+
+
+class Report(Protocol):
+    """How work tells how far it is."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """`done` of `total` are done."""
+        ...
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Report]:
+    """A progress bar on stderr, so that results can be piped on."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=None)
+
+        def report(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield report
+
+
+def migrate(data: Path) -> None:
+    """Bring the databases of a data folder up to date."""
+    with at_hand(data) as settings:
+        asyncio.run(topology.migrate(settings))
+    print("The databases are up to date.")
+
+
+def prepare(*, demo: bool) -> None:
+    """Inside `up`: databases up to date and, if asked for, the demo world."""
+    wait_to_begin()
+    settings = Settings.from_environment()
+
+    async def work() -> None:
+        await topology.migrate(settings)
+        if demo:
+            from dvor import demo as world
+
+            async with topology.running(settings) as process:
+                with _bar("Filling the demo world") as report:
+                    await world.fill(process, report)
+
+    asyncio.run(work())
+
+
+def audit(data: Path, *, as_json: bool) -> int:
+    """Check the promises on live data; 1 where one is broken."""
+    from dvor import audit as checks
+
+    with at_hand(data) as settings:
+        verdict = asyncio.run(checks.run(settings))
+    if as_json:
+        print(json.dumps(verdict.as_json(), ensure_ascii=False, indent=2))
+    else:
+        Console().print(verdict.as_table())
+    return 0 if verdict.clean else 1
+
+
+def import_retail(data: Path, file: Path, seller: str, *, dry_run: bool) -> int:
+    """Bring the products of a retail file into a seller's shop; 1 where products were refused."""
+    from dvor.importing import retail
+
+    try:
+        parsed = retail.parse(file)
+    except retail.WrongFile as wrong:
+        raise Problem(wrong.message) from wrong
+    with at_hand(data) as settings:
+        report = asyncio.run(_import(settings, parsed, seller, dry_run=dry_run))
+    console = Console(highlight=False, soft_wrap=True)
+    for problem in (*parsed.problems, *report.problems)[:_PROBLEMS_SHOWN]:
+        console.print(f"line {problem.line}: {problem.what}", markup=False)
+    hidden = len(parsed.problems) + len(report.problems) - _PROBLEMS_SHOWN
+    if hidden > 0:
+        console.print(f"… and {hidden} more")
+    console.print(
+        f"{parsed.rows_total} rows: {parsed.rows_sold} sold, {parsed.rows_returned} returned,"
+        f" {parsed.rows_services} no goods, {len(parsed.problems)} left out"
+    )
+    console.print(
+        f"{len(parsed.products)} products: {report.created} created, {report.changed} changed,"
+        f" {report.unchanged} unchanged, {report.refused} refused"
+        + (" (dry run: nothing was written)" if dry_run else "")
+    )
+    return 1 if report.refused else 0
+
+
+async def _import(settings: Settings, parsed, seller: str, *, dry_run: bool):  # noqa: ANN001, ANN202
+    from dvor.contracts.catalog import Catalog
+    from dvor.contracts.identity import Identity, Registration
+    from dvor.contracts.inventory import Inventory
+    from dvor.importing import retail
+
+    await topology.migrate(settings)
+    async with topology.running(settings) as process:
+        identity = process.proxy(Identity, "setup")
+        registration = Registration(
+            email=seller or "retail@dvor.example",
+            password=secrets.token_urlsafe(24),
+            name="Online Retail",
+            seller=True,
+        )
+        user = await identity.ensure_user(registration, (Role.CUSTOMER, Role.SELLER))
+        if Role.SELLER not in user.roles:
+            raise Problem(f"{user.email} is no seller: choose another --seller")
+        caller = Caller(user_id=user.id, roles=tuple(user.roles))
+        with asking(caller), _bar("Importing products") as report:
+            return await retail.apply(
+                parsed,
+                process.proxy(Catalog, ""),
+                process.proxy(Inventory, ""),
+                dry_run,
+                report,
+            )
+
+
+def replay_hotel(file: Path) -> int:
+    """Replay a hotel's bookings on databases of their own; 1 where the audit finds a violation."""
+    from dvor.replay import hotel
+
+    try:
+        with _bar("Replaying bookings") as report:
+            outcome = asyncio.run(hotel.replay(file, report))
+    except Refusal as refusal:
+        raise Problem(refusal.message) from refusal
+    Console().print(outcome.as_table())
+    return 0 if outcome.clean else 1
