@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest_asyncio
 
+from dvor.audit import audit
 from dvor.contracts.catalog import (
     Kind,
     ListingArchived,
@@ -41,7 +42,7 @@ class Scene:
 
     house: Any
     catalog: FakeCatalog
-    seller: Caller = Caller(user_id=ids.new(), roles=(Role.SELLER,))
+    seller: Caller = field(default_factory=lambda: Caller(user_id=ids.new(), roles=(Role.SELLER,)))
     sabotaged: bool = False
     """The guards were taken away on purpose: the counters cannot be expected to agree."""
 
@@ -145,4 +146,8 @@ def nights(start: int, end: int) -> DateRange:
 @pytest_asyncio.fixture
 async def scene(make_house: Any) -> AsyncIterator[Scene]:
     catalog = FakeCatalog()
-    yield Scene(await make_house("inventory", fakes={"catalog": catalog}), catalog)
+    made = Scene(await make_house("inventory", fakes={"catalog": catalog}), catalog)
+    yield made
+    if not made.sabotaged:
+        report = await audit({"inventory": made.house.settings.database("inventory")})
+        assert report.clean, report.to_json()
