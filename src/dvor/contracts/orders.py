@@ -310,3 +310,7 @@ class Orders(Protocol):
     async def receive_webhook(self, delivery: WebhookDelivery) -> None:
         """Take a payment's webhook. Raises BadSignature; UnknownOrder makes the sender try again."""
         ...
+
+
+LONG_POLLS = frozenset({"wait"})
+"""Methods that may wait `Settings.wait_seconds` before they answer."""

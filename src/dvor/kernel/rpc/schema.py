@@ -187,7 +187,7 @@ def contracts_in(module: str) -> list[type]:
 
 def dependencies(module: str) -> list[str]:
     """The other modules whose messages this module's messages hold."""
-    kinds = [f.kind for model in _messages(module) for f in fields(model)]
+    kinds = [f.kind for model in messages_in(module) for f in fields(model)]
     kinds += [
         method.returns or Nothing
         for contract in contracts_in(module)
@@ -207,7 +207,7 @@ def file(module: str) -> File:
     made.proto.syntax = "proto3"
     for enum in _enums(module):
         _add_enum(made, enum)
-    for model in _messages(module):
+    for model in messages_in(module):
         _add_message(made, model)
     for contract in contracts_in(module):
         _add_service(made, contract)
@@ -227,7 +227,8 @@ def _enums(module: str) -> list[type[StrEnum]]:
     return [v for v in declared if _declared(v, module) and _is(v, StrEnum)]
 
 
-def _messages(module: str) -> list[type[Message]]:
+def messages_in(module: str) -> list[type[Message]]:
+    """The messages of a module's file: what it declares, and the requests of its contracts."""
     declared = vars(sys.modules[module]).values()
     models = [
         v
