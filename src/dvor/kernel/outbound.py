@@ -1,6 +1,5 @@
 """Requests to other people's servers: bounded in time and size, never redirected."""
 
-import asyncio
 from collections.abc import Mapping
 
 import aiohttp
@@ -29,8 +28,8 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], timeout_second
         ):
             await _discard(response)
             return response.status
-    except asyncio.TimeoutError:
-        raise
+    except TimeoutError:
+        raise  # aiohttp's are ClientErrors too
     except aiohttp.ClientError as error:
         raise ConnectionError(f"no answer from {url}: {error}") from error
 

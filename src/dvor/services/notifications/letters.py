@@ -79,5 +79,6 @@ def message(letter: Letter, at: datetime) -> EmailMessage:
 
 def _address(letter: Letter) -> Address:
     user, _at, domain = letter.recipient.rpartition("@")
-    name = " ".join(letter.recipient_name.split())
+    # Mail programs decode "=?…?=": a name must not become something else on the way.
+    name = " ".join(letter.recipient_name.replace("=?", "").split())
     return Address(display_name=name, username=user, domain=domain.encode("idna").decode())

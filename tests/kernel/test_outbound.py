@@ -1,0 +1,83 @@
+"""Requests to other servers: bounded, never redirected."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from dvor.kernel import outbound
+
+
+class Server:
+    """Counts what comes and answers as its paths say."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.paths: list[str] = []
+        self.cookies: list[str] = []
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.paths.append(request.path)
+        self.cookies.append(request.headers.get("cookie", ""))
+        match request.path:
+            case "/away":
+                return web.Response(status=307, headers={"location": f"{self.url}/there"})
+            case "/slow":
+                await asyncio.sleep(30)
+            case "/endless":
+                return await self._endless(request)
+            case "/status/418":
+                return web.Response(status=418, headers={"set-cookie": "a=b"})
+        return web.Response(text="ok")
+
+    async def _endless(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b"x" * 65_536)
+        except ConnectionError:
+            return response
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    server = Server()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield server
+    await runner.cleanup()
+
+
+class TestPost:
+    async def test_gives_the_status_whatever_it_is(self, server: Server) -> None:
+        assert await outbound.post(f"{server.url}/ok", b"{}", {}, 5) == 200
+        assert await outbound.post(f"{server.url}/status/418", b"{}", {}, 5) == 418
+
+    async def test_follows_no_redirect(self, server: Server) -> None:
+        assert await outbound.post(f"{server.url}/away", b"{}", {}, 5) == 307
+        assert server.paths == ["/away"]
+
+    async def test_keeps_no_cookies(self, server: Server) -> None:
+        for _ in range(2):
+            await outbound.post(f"{server.url}/status/418", b"{}", {}, 5)
+        assert server.cookies == ["", ""]
+
+    async def test_gives_up_on_a_slow_server(self, server: Server) -> None:
+        with pytest.raises(TimeoutError):
+            await outbound.post(f"{server.url}/slow", b"{}", {}, 0.2)
+
+    async def test_drops_an_endless_answer(self, server: Server) -> None:
+        assert await outbound.post(f"{server.url}/endless", b"{}", {}, 20) == 200
+
+    @pytest.mark.parametrize(
+        "url", ["http://127.0.0.1:9/", "http://nobody.invalid/", "nonsense", "file:///etc/passwd"]
+    )
+    async def test_says_when_nobody_is_there(self, url: str) -> None:
+        with pytest.raises(ConnectionError):
+            await outbound.post(url, b"{}", {}, 5)
