@@ -61,7 +61,7 @@ def square(content: bytes, *, side_px: int, bytes_max: int) -> Picture:
         picture.save(encoded, "WEBP", quality=_WEBP_QUALITY, method=4)
     except NotAPicture:
         raise
-    except Exception as problem:  # noqa: BLE001 - decoders fail in many ways; all mean the same
+    except Exception as problem:  # decoders fail in many ways; all mean the same
         raise NotAPicture(repr(problem)) from problem
     result = encoded.getvalue()
     return Picture(result, "image/webp", hashlib.sha256(result).hexdigest()[:12])
