@@ -1,0 +1,96 @@
+"""Server-sent events: a few per person, with a heartbeat, ended when the browser or we go."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from uuid import UUID
+
+from fastapi.responses import PlainTextResponse, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+
+STREAMS_PER_PERSON = 3
+BEAT_SECONDS = 5
+"""How often the stream looks whether its reader may still read, and says that it lives."""
+RETRY_MS = 2_000
+SEND_SECONDS = 10
+STREAM_SECONDS = 600
+"""A stream ends after this; browsers come back by themselves."""
+
+_open: Counter[UUID] = Counter()
+
+
+@contextmanager
+def slot(person: UUID) -> Iterator[bool]:
+    """One of a person's streams, given back at the end; False when all are taken."""
+    if _open[person] >= STREAMS_PER_PERSON:
+        yield False
+        return
+    _open[person] += 1
+    try:
+        yield True
+    finally:
+        _open[person] -= 1
+        if not _open[person]:
+            del _open[person]
+
+
+def streams_open() -> int:
+    """How many streams are open in this process."""
+    return _open.total()
+
+
+class EventStream(StreamingResponse):
+    """A stream that holds a slot from before its first byte until after its last.
+
+    The slot is taken around the whole response, not inside the generator: a browser that leaves
+    before the first byte never starts the generator, and its `finally` would never run.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, person: UUID, events: AsyncIterator[str]) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(events, headers=headers)
+        self._person = person
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with slot(self._person) as granted:
+            if granted:
+                with suppress(TimeoutError):
+                    await super().__call__(scope, receive, _hurried(send))
+            else:
+                refusal = PlainTextResponse("", 429, {"Retry-After": "5"})
+                await refusal(scope, receive, send)
+
+
+def _hurried(send: Send) -> Send:
+    """`send` that gives up on a reader who does not read."""
+
+    async def hurried(message: Message) -> None:
+        async with asyncio.timeout(SEND_SECONDS):
+            await send(message)
+
+    return hurried
+
+
+def event(name: str, version: int, html: str) -> str:
+    """One event. Its id is what the browser sends back as Last-Event-ID."""
+    data = "\n".join(f"data: {line}" for line in html.splitlines() or [""])
+    return f"id: {version}\nevent: {name}\n{data}\n\n"
+
+
+def greeting() -> str:
+    """The first bytes: how soon to come back after the stream ends."""
+    return f"retry: {RETRY_MS}\n\n"
+
+
+def heartbeat() -> str:
+    """A comment that keeps proxies from closing a quiet stream."""
+    return ": .\n\n"
+
+
+async def finished_within(task: "asyncio.Task[object]", seconds: float) -> bool:
+    """Whether the task is done after at most so many seconds; it goes on otherwise."""
+    await asyncio.wait({task}, timeout=seconds)
+    return task.done()

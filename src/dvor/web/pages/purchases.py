@@ -1,0 +1,187 @@
+"""A customer's orders: the list, the story of one of them, live news, cancelling."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+
+from dvor.contracts.identity import Identity
+from dvor.contracts.orders import (
+    NotCancellable,
+    Order,
+    Orders,
+    OrderSearch,
+    OrderStatus,
+    Viewpoint,
+)
+from dvor.kernel import caller
+from dvor.kernel.errors import NotFound, Refusal, Unauthenticated
+from dvor.kernel.http import contract
+from dvor.kernel.texts import gettext as _
+from dvor.kernel.texts import refusal as said
+from dvor.web import live, notices
+from dvor.web.context import Visit, Visiting, members_router, settings_of
+from dvor.web.forms import attempt
+from dvor.web.words import sentence
+
+router = members_router()
+
+LIST_SIZE = 20
+ENDED = (OrderStatus.DELIVERED, OrderStatus.CANCELLED)
+
+OrdersHere = Annotated[Orders, contract(Orders)]
+
+
+@router.get("/orders")
+async def list_orders(
+    visit: Visiting, orders: OrdersHere, status: str = "", cursor: str = ""
+) -> Response:
+    """What a person has bought, newest first."""
+    search = OrderSearch(
+        viewpoint=Viewpoint.CUSTOMER,
+        status=status_of(status),
+        cursor=cursor or None,
+        limit=LIST_SIZE,
+    )
+    found = await orders.orders(search)
+    return await visit.page("orders/list.html", found=found, status=search.status)
+
+
+@router.get("/orders/{order_id}")
+async def show_order(order_id: UUID, visit: Visiting, orders: OrdersHere) -> Response:
+    """The story of an order and what can be done now."""
+    order = await orders.order(order_id)
+    return await visit.page("orders/order.html", **story(order))
+
+
+@router.get("/orders/{order_id}/events")
+async def follow_order(
+    order_id: UUID,
+    request: Request,
+    visit: Visiting,
+    orders: OrdersHere,
+    identity: Annotated[Identity, contract(Identity)],
+) -> Response:
+    """Live news of an order: the changed part of its page each time it changes."""
+    order = await orders.order(order_id)
+    told = request.headers.get("last-event-id") or request.query_params.get("after", "0")
+    seen = int(told) if told.isascii() and told.isdecimal() else 0
+    if order.status in ENDED and seen >= order.version:
+        return Response(status_code=204)  # tells the browser not to come back
+    token = request.cookies.get(settings_of(request).session_cookie, "")
+    news = _news(visit, orders, identity, order_id, min(seen, 2**31), token)
+    return live.EventStream(caller.require_user(), news)
+
+
+async def _news(
+    visit: Visit, orders: Orders, identity: Identity, order_id: UUID, seen: int, token: str
+) -> AsyncIterator[str]:
+    yield live.greeting()
+    end = time.monotonic() + live.STREAM_SECONDS
+    while time.monotonic() < end:
+        waiting = asyncio.ensure_future(orders.wait(order_id, seen))
+        try:
+            while not await live.finished_within(waiting, live.BEAT_SECONDS):
+                yield live.heartbeat()
+                if await _gone(visit, identity, token):
+                    return
+        finally:
+            waiting.cancel()
+        order = await attempt(_answer(waiting), Refusal)
+        if isinstance(order, Refusal):
+            return
+        if order.version > seen:
+            seen = order.version
+            yield live.event("order", seen, visit.text("orders/live.html", **story(order)))
+        if order.status in ENDED:
+            return
+
+
+async def _answer(waiting: "asyncio.Future[Order]") -> Order:
+    return waiting.result()
+
+
+async def _gone(visit: Visit, identity: Identity, token: str) -> bool:
+    """Whether the browser has left or its session has ended."""
+    if await visit.request.is_disconnected():
+        return True
+    return isinstance(await attempt(identity.session(token), Unauthenticated), Refusal)
+
+
+@router.get("/orders/{order_id}/cancel")
+async def ask_to_cancel(order_id: UUID, visit: Visiting, orders: OrdersHere) -> Response:
+    """Say what cancelling does, and ask."""
+    order = await orders.order(order_id)
+    if not order.cancellable:
+        return RedirectResponse(f"/orders/{order.id}", 303)
+    return await visit.page(
+        "orders/cancel.html",
+        order=order,
+        charged=charged(order),
+        place=f"/orders/{order_id}",
+        mine=True,
+    )
+
+
+@router.post("/orders/{order_id}/cancel")
+async def cancel_order(order_id: UUID, request: Request, orders: OrdersHere) -> Response:
+    """Cancel."""
+    order = await attempt(orders.cancel(order_id), NotCancellable)
+    if isinstance(order, Refusal):
+        notice = notices.Notice("refused", said(order))
+    else:
+        notice = notices.Notice(
+            "done", _("The order is cancelled. Everything in it is free again.")
+        )
+    response = RedirectResponse(f"/orders/{order_id}", 303)
+    notices.leave(request, response, notice)
+    return response
+
+
+def story(order: Order, *, for_seller: bool = False) -> dict[str, object]:
+    """What the live part of an order's page shows."""
+    currency = order.total.currency
+    told = [(entry, sentence(entry, currency, for_seller=for_seller)) for entry in order.timeline]
+    return {
+        "order": order,
+        "timeline": told,
+        "steps": steps(order),
+        "charged": charged(order),
+        "waiting": order.status in (OrderStatus.CREATED, OrderStatus.PROCESSING),
+        "ended": order.status in ENDED,
+        "for_seller": for_seller,
+    }
+
+
+def steps(order: Order) -> list[tuple[OrderStatus, str]]:
+    """The stations of an order, each `done`, `now` or `next`."""
+    if order.status is OrderStatus.CANCELLED:
+        reached = {entry.status for entry in order.timeline}
+        passed = [
+            s
+            for s in (OrderStatus.CREATED, OrderStatus.PROCESSING, OrderStatus.PAID)
+            if s in reached
+        ]
+        return [*((status, "done") for status in passed), (OrderStatus.CANCELLED, "now")]
+    way = [OrderStatus.CREATED, OrderStatus.PROCESSING, OrderStatus.PAID, OrderStatus.DELIVERED]
+    here = way.index(order.status)
+    return [(s, "done" if i < here else "now" if i == here else "next") for i, s in enumerate(way)]
+
+
+def charged(order: Order) -> bool:
+    """Whether the customer's money has moved."""
+    return any(entry.what == "paid" for entry in order.timeline)
+
+
+def status_of(text: str) -> OrderStatus | None:
+    """A status from an address; None for any. Raises NotFound for unknown ones."""
+    if not text:
+        return None
+    status = next((status for status in OrderStatus if status == text), None)
+    if status is None:
+        raise NotFound
+    return status

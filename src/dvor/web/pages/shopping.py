@@ -1,0 +1,265 @@
+"""From "I want this" to "pay": the cart and the checkout."""
+
+import json
+import secrets
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+
+from dvor.contracts.catalog import MixedCurrencies, NotOnSale, UnknownOffer, WrongDates
+from dvor.contracts.inventory import (
+    Closed,
+    HoldEnded,
+    InThePast,
+    NeedsDates,
+    SoldOut,
+    TooFarAhead,
+    UnknownSupply,
+)
+from dvor.contracts.orders import (
+    Cart,
+    CartChanged,
+    CartFull,
+    CartLine,
+    EmptyCart,
+    Orders,
+    UnknownLine,
+    Wish,
+)
+from dvor.kernel import caller, clock
+from dvor.kernel.errors import Refusal
+from dvor.kernel.http import contract, page_router
+from dvor.kernel.http.front import cookie
+from dvor.kernel.ids import derived, new
+from dvor.kernel.periods import DateRange
+from dvor.kernel.texts import gettext as _
+from dvor.kernel.texts import refusal as said
+from dvor.web import notices
+from dvor.web.context import GUEST_COOKIE, Visit, Visiting, guest_of, settings_of
+from dvor.web.forms import Form, attempt, identifier, local_path, typed
+from dvor.web.words import day_month
+
+router = page_router()
+
+GUEST_COOKIE_SECONDS = 30 * 24 * 3600
+QUANTITY_MAX = 1000
+
+REFUSALS = (
+    SoldOut, Closed, InThePast, TooFarAhead, NeedsDates, UnknownSupply, HoldEnded,
+    UnknownOffer, NotOnSale, WrongDates, MixedCurrencies, CartFull, UnknownLine,
+)  # fmt: skip
+
+OrdersHere = Annotated[Orders, contract(Orders)]
+
+
+@router.get("/cart")
+async def show_cart(visit: Visiting, orders: OrdersHere) -> Response:
+    """Everything a person is about to buy."""
+    cart = await _cart(orders, guest_of(visit.request))
+    return await visit.page("cart/cart.html", cart=cart, **_hold(cart))
+
+
+@router.post("/cart/lines")
+async def add_lines(request: Request, visit: Visiting, orders: OrdersHere) -> Response:
+    """Put one offer, or several ticket tiers at once, into the cart."""
+    form = await typed(request)
+    back = local_path(form["back"] or _came_from(request), "/cart")
+    guest = guest_of(request) or _new_guest()
+    wishes = _wishes(form)
+    if not wishes:
+        problem = next(iter(form.errors.values()), _("Choose how many you want."))
+        return await _refused(visit, back, problem)
+    added = 0
+    for wish in wishes:
+        with caller.asking(_as_part(wish)):
+            cart = await attempt(orders.add_to_cart(wish, guest=guest), *REFUSALS)
+        if isinstance(cart, Refusal):
+            problem = advice(cart)
+            if added:
+                problem = _("{problem} The rest of your choice is in the cart.", problem=problem)
+            return _as_guest(request, await _refused(visit, back, problem), guest)
+        added += 1
+    if visit.enhanced:
+        response = visit.fragment("cart/added.html")
+        response.headers["HX-Trigger"] = json.dumps({"cart-count": len(cart.lines)})
+    else:
+        response = _to_cart(
+            request, notices.Notice("done", _("It is in your cart and held for you."))
+        )
+    return _as_guest(request, response, guest)
+
+
+@router.post("/cart/lines/{line_id}")
+async def change_line(line_id: UUID, request: Request, orders: OrdersHere) -> Response:
+    """Set a line's quantity, or step it with the button `step`; 0 removes it."""
+    form = await typed(request)
+    guest = guest_of(request)
+    quantity = 0 if form["remove"] else form.whole("quantity", 0, QUANTITY_MAX)
+    quantity += {"more": 1, "less": -1}.get(form["step"], 0)
+    if form.refused:
+        return _to_cart(request, notices.Notice("refused", form.errors["quantity"]))
+    before = await _cart(orders, guest)
+    gone = next((line for line in before.lines if line.id == line_id), None)
+    cart = await attempt(orders.change_line(line_id, max(quantity, 0), guest=guest), *REFUSALS)
+    if isinstance(cart, Refusal):
+        return _to_cart(request, notices.Notice("refused", advice(cart)))
+    return _to_cart(request, _removed(gone) if gone and quantity <= 0 else None)
+
+
+@router.post("/cart/hold")
+async def hold_again(request: Request, orders: OrdersHere) -> Response:
+    """Hold everything again after the hold has ended."""
+    cart = await attempt(orders.hold_cart(guest=guest_of(request)), *REFUSALS)
+    if isinstance(cart, Refusal):
+        return _to_cart(request, notices.Notice("refused", advice(cart)))
+    return _to_cart(request, notices.Notice("done", _("Everything is held for you again.")))
+
+
+@router.get("/checkout")
+async def show_checkout(visit: Visiting, orders: OrdersHere) -> Response:
+    """One page: what, how much, when it is charged, what cancelling costs."""
+    if caller.current().user_id is None:
+        return _to("/sign-in?next=/checkout")
+    cart = await orders.cart()
+    if not cart.lines:
+        return _to("/cart")
+    return await visit.page("cart/checkout.html", cart=cart, trouble="", **_hold(cart))
+
+
+@router.post("/checkout")
+async def check_out(request: Request, visit: Visiting, orders: OrdersHere) -> Response:
+    """Turn the cart into an order and go to the payment service's page."""
+    if caller.current().user_id is None:
+        return _to("/sign-in?next=/checkout")
+    version = (await typed(request)).whole("cart_version", 0, 2**31)
+    order = await attempt(orders.check_out(version), CartChanged, EmptyCart, *REFUSALS)
+    if isinstance(order, EmptyCart):
+        return _to("/orders")
+    if isinstance(order, Refusal):
+        cart = await orders.cart()
+        return await visit.page(
+            "cart/checkout.html", 409, cart=cart, trouble=advice(order), **_hold(cart)
+        )
+    return _to(order.pay_path or f"/orders/{order.id}")
+
+
+def advice(refusal: Refusal) -> str:
+    """A refusal and what to do about it, in the person's language."""
+    match refusal:
+        case SoldOut(left=0, day=None):
+            return _("This has just been sold out. Choose something else, or look again later.")
+        case SoldOut(left=0):
+            return _("Not free on {day}. Choose other dates.", day=day_month(refusal.day))
+        case SoldOut(day=None):
+            return _("Only {left} left. Choose fewer.", left=refusal.left)
+        case SoldOut():
+            return _(
+                "Only {left} free on {day}. Choose fewer or other dates.",
+                left=refusal.left,
+                day=day_month(refusal.day),
+            )
+        case InThePast():
+            return _("These dates have passed. Choose later ones.")
+        case NeedsDates() | WrongDates():
+            return _("Choose the dates first.")
+        case MixedCurrencies():
+            return _("Your cart has prices in another currency. Check it out first, then add this.")
+        case CartChanged():
+            return _(
+                "Your cart has changed, perhaps in another window. Check it and confirm again."
+            )
+        case _other:
+            return said(refusal)
+
+
+def _wishes(form: Form) -> list[Wish]:
+    """What the form asks for; zero quantities are left out."""
+    dates = None
+    if form["start"] or form["end"]:
+        first, last = form.day("start"), form.day("end")
+        if first and last and first < last and (last - first).days <= 366:
+            dates = DateRange(start=first, end=last)
+        elif not form.errors:
+            form.refuse("end", _("The end must be after the start."))
+    single = {"quantity": form["offer_id"]} if form["offer_id"] else {}
+    several = {n: n.removeprefix("quantity-") for n in form.values if n.startswith("quantity-")}
+    wishes = []
+    for name, offer in (single | several).items():
+        offer_id = identifier(offer)
+        quantity = form.whole(name, 0, QUANTITY_MAX, empty=1 if name == "quantity" else 0)
+        if offer_id and quantity:
+            wishes.append(Wish(offer_id=offer_id, quantity=quantity, dates=dates))
+    return [] if form.errors else wishes
+
+
+def _as_part(wish: Wish) -> caller.Caller:
+    """The caller with a key of this wish's own: several wishes of one form are not one request."""
+    person = caller.current()
+    return person.model_copy(
+        update={"key": derived(person.key, wish.offer_id) if person.key else None}
+    )
+
+
+async def _refused(visit: Visit, back: str, problem: str) -> Response:
+    notice = notices.Notice("refused", problem)
+    if visit.enhanced:
+        return visit.fragment("cart/refused.html", notice=notice)
+    response = _to(back)
+    notices.leave(visit.request, response, notice)
+    return response
+
+
+async def _cart(orders: Orders, guest: str) -> Cart:
+    """The cart of whoever looks; an empty one for strangers who never chose anything."""
+    if guest or caller.current().user_id:
+        return await orders.cart(guest=guest)
+    return Cart(id=new(), lines=(), total=None, held_until=None, version=0)
+
+
+def _to_cart(request: Request, notice: notices.Notice | None) -> Response:
+    response = _to("/cart")
+    if notice:
+        notices.leave(request, response, notice)
+    return response
+
+
+def _removed(line: CartLine) -> notices.Notice:
+    fields = {"offer_id": str(line.offer_id), "quantity": str(line.quantity), "back": "/cart"}
+    if line.dates:
+        fields |= {"start": line.dates.start.isoformat(), "end": line.dates.end.isoformat()}
+    title = line.title.of(caller.current().language)
+    return notices.Notice(
+        "done", _("Removed: {title}.", title=title), undo_path="/cart/lines", undo_fields=fields
+    )
+
+
+def _hold(cart: Cart) -> dict[str, object]:
+    """`minutes_left` of the hold, None when nothing is held any more."""
+    if cart.held_until is None:
+        return {"minutes_left": None}
+    seconds = (cart.held_until - clock.now()).total_seconds()
+    return {"minutes_left": max(int(-(-seconds // 60)), 1) if seconds > 0 else None}
+
+
+def _new_guest() -> str:
+    return "" if caller.current().user_id else secrets.token_urlsafe(24)
+
+
+def _as_guest(request: Request, response: Response, guest: str) -> Response:
+    if guest and request.cookies.get(GUEST_COOKIE) != guest:
+        value = cookie(settings_of(request), GUEST_COOKIE, guest, GUEST_COOKIE_SECONDS)
+        response.headers.append("set-cookie", value)
+    return response
+
+
+def _came_from(request: Request) -> str:
+    """The path of the page that sent the form, when it is ours."""
+    here = f"{request.url.scheme}://{request.url.netloc}"
+    referer = request.headers.get("referer", "")
+    return referer.removeprefix(here) if referer.startswith(f"{here}/") else ""
+
+
+def _to(path: str) -> RedirectResponse:
+    return RedirectResponse(path, 303)

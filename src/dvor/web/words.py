@@ -1,0 +1,129 @@
+"""Orders, payments and sessions in words."""
+
+from datetime import date
+
+from babel.dates import format_date
+
+from dvor.contracts.catalog import Kind, ListingStatus
+from dvor.contracts.orders import OrderStatus, TimelineEntry
+from dvor.contracts.payments import PaymentStatus
+from dvor.kernel import caller
+from dvor.kernel.caller import Role
+from dvor.kernel.money import Money, shown
+from dvor.kernel.texts import N_
+from dvor.kernel.texts import gettext as _
+
+ORDER_STATUSES = {
+    OrderStatus.CREATED: N_("Created"),
+    OrderStatus.PROCESSING: N_("Awaiting payment"),
+    OrderStatus.PAID: N_("Paid"),
+    OrderStatus.DELIVERED: N_("Handed over"),
+    OrderStatus.CANCELLED: N_("Cancelled"),
+}
+
+LISTING_STATUSES = {
+    ListingStatus.DRAFT: N_("Draft"),
+    ListingStatus.PUBLISHED: N_("On sale"),
+    ListingStatus.ARCHIVED: N_("Off sale"),
+}
+
+PAYMENT_STATUSES = {
+    PaymentStatus.REQUESTED: N_("Not paid yet"),
+    PaymentStatus.AUTHORISED: N_("Set aside on the card"),
+    PaymentStatus.CAPTURED: N_("Charged"),
+    PaymentStatus.REFUNDED: N_("Given back"),
+    PaymentStatus.VOIDED: N_("Closed, nothing charged"),
+}
+
+KINDS = {
+    Kind.PRODUCT: N_("Goods"),
+    Kind.RENTAL: N_("Rentals"),
+    Kind.STAY: N_("Stays"),
+    Kind.EVENT: N_("Events"),
+}
+
+ROLES = {
+    Role.CUSTOMER: N_("customer"),
+    Role.SELLER: N_("seller"),
+    Role.ADMIN: N_("admin"),
+}
+
+_EVENTS = {
+    "created": N_("You placed the order."),
+    "hold_taken": N_("Everything in it was set aside for you."),
+    "payment_requested": N_("We asked for the payment."),
+    "payment_declined": N_("The bank declined the payment. Nothing was charged."),
+    "payment_authorised": N_("The bank set the money aside."),
+    "booked": N_("Everything is booked."),
+    "paid": N_("The money was charged. The order is paid."),
+    "delivered": N_("The seller handed everything over."),
+}
+
+_SELLER_EVENTS = {
+    "created": N_("The customer placed the order."),
+    "hold_taken": N_("Everything in it was set aside for the customer."),
+    "payment_requested": N_("The customer was asked to pay."),
+    "delivered": N_("Everything was handed over."),
+}
+
+_CANCELLED = {
+    "customer": N_("You cancelled the order."),
+    "seller": N_("The seller cancelled the order."),
+    "admin": N_("Dvor cancelled the order."),
+    "unpaid": N_("The time to pay ran out, so the order was cancelled. Nothing was charged."),
+    "unavailable": N_("Something in it was no longer free, so the order was cancelled."),
+}
+
+_SELLER_CANCELLED = {
+    "customer": N_("The customer cancelled the order."),
+    "seller": N_("You cancelled the order."),
+}
+
+
+def sentence(entry: TimelineEntry, currency: str, *, for_seller: bool = False) -> str:
+    """What happened to an order, as one sentence to its customer or its seller."""
+    details = entry.details
+    if entry.what == "cancelled":
+        words = _CANCELLED | _SELLER_CANCELLED if for_seller else _CANCELLED
+        return _(words.get(details.get("reason", ""), N_("The order was cancelled.")))
+    if entry.what == "refunded":
+        return _("{amount} went back to the card.", amount=_amount(details, currency))
+    words = _EVENTS | _SELLER_EVENTS if for_seller else _EVENTS
+    return (
+        _(words[entry.what]) if entry.what in words else entry.what.replace("_", " ").capitalize()
+    )
+
+
+def _amount(details: dict[str, str], currency: str) -> str:
+    amount = details.get("amount", "")
+    if not amount.isdecimal():
+        return amount or _("The money")
+    money = Money(amount=int(amount), currency=details.get("currency", currency))
+    return shown(money, caller.current().language)
+
+
+def day_month(day: date | None) -> str:
+    """A day as people say it: June 5, 5 июня."""
+    language = caller.current().language
+    return (
+        format_date(day, "d MMMM" if language == "ru" else "MMMM d", locale=language) if day else ""
+    )
+
+
+def client(user_agent: str) -> str:
+    """A browser's or program's name for itself, made short: Firefox, Windows."""
+    browsers = ("Edg", "OPR", "YaBrowser", "Firefox", "Chrome", "Safari", "curl", "python")
+    systems = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
+    spoken = {
+        "Edg": "Edge",
+        "OPR": "Opera",
+        "YaBrowser": "Yandex Browser",
+        "python": "Python",
+        "Mac OS": "macOS",
+    }
+    found = [next((n for n in names if n in user_agent), "") for names in (browsers, systems)]
+    return (
+        ", ".join(spoken.get(name, name) for name in found if name)
+        or user_agent[:60]
+        or _("Unknown program")
+    )
