@@ -144,6 +144,7 @@ class TestForm:
         answer = await sent(browser, payment, html, card_number=number)
         html = (await browser.get(answer.headers["location"])).text
         assert 'aria-invalid="true"' in html
+        assert fields(html)["card_number"] == ""
         assert "check the digits" in html
         assert "<script>" not in html
 
