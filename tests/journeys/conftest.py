@@ -6,9 +6,10 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,11 +20,13 @@ from dvor import topology
 from dvor.contracts.catalog import Catalog
 from dvor.contracts.identity import Identity
 from dvor.contracts.inventory import Inventory
-from dvor.demo import accounts, world
+from dvor.demo import accounts
+from dvor.demo.world import fill
 from dvor.kernel.config import Settings
 
 SHAPES = ("embedded", "separate")
 SECRET = "6a" * 32
+ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
 _numbers = itertools.count()
 
@@ -42,12 +45,21 @@ class Site:
     shape: str
     settings: Settings
     environment: dict[str, str]
+    sabotage: str = ""
+    """The guard that is taken away, see tests/sabotage.py; empty: none."""
+    world: Any = None
+    """What the maker of its world answered."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
         """Its address."""
         return f"http://127.0.0.1:{self.settings.port}"
+
+    @property
+    def database_urls(self) -> dict[str, str]:
+        """Service -> URL, as the audit wants them."""
+        return {s.name: self.settings.database(s.name) for s in topology.SERVICES}
 
     def client(self, **headers: str) -> httpx2.AsyncClient:
         """A client with its own cookies."""
@@ -66,8 +78,11 @@ class Site:
 
     async def start(self, part: str, environment: dict[str, str]) -> None:
         """Start a process and wait until it is ready."""
+        program = ["tests.sabotage", self.sabotage] if self.sabotage else ["dvor"]
         process = subprocess.Popen(
-            [sys.executable, "-m", "dvor", "serve"], env=os.environ | self.environment | environment
+            [sys.executable, "-m", *program, "serve"],
+            env=os.environ | self.environment | environment,
+            cwd=ROOT,
         )
         self.processes[part] = process
 
@@ -117,9 +132,27 @@ class Api:
         return response.json() if response.content else None
 
 
+async def demo_world(settings: Settings) -> None:
+    """What `./dvor up` shows at first."""
+    async with topology.running(settings) as house:
+        contracts = (Identity, Catalog, Inventory)
+        await fill(*(house.proxy(contract, "setup") for contract in contracts))
+        await house.settle()
+
+
+MakeWorld = Callable[[Settings], Awaitable[Any]]
+
+
 @asynccontextmanager
-async def running_site(shape: str, server: str, **extra: str) -> AsyncIterator[Site]:
-    """A Dvor of this shape on fresh databases with the demo world in it."""
+async def running_site(
+    shape: str,
+    server: str,
+    *,
+    sabotage: str = "",
+    world: MakeWorld | None = None,
+    **extra: str,
+) -> AsyncIterator[Site]:
+    """A Dvor of this shape on fresh databases, with the demo world or another one in it."""
     port = free_port()
     prefix = f"j{os.getpid()}_{next(_numbers)}_"
     environment = {
@@ -136,11 +169,8 @@ async def running_site(shape: str, server: str, **extra: str) -> AsyncIterator[S
     }
     settings = Settings.from_environment(environment)
     await topology.migrate(settings)
-    async with topology.running(settings) as house:
-        contracts = (Identity, Catalog, Inventory)
-        await world.fill(*(house.proxy(contract, "setup") for contract in contracts))
-        await house.settle()
-    site = Site(shape, settings, environment)
+    made = await (world or demo_world)(settings)
+    site = Site(shape, settings, environment, sabotage, made)
     try:
         if shape == "embedded":
             await site.start("all", {})
