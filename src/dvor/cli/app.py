@@ -24,7 +24,7 @@ app.add_typer(replaying)
 
 DATA = ROOT / "data"
 Data = Annotated[
-    Path, typer.Option("--data", help="The folder that holds everything.", show_default="./data")
+    Path, typer.Option("--data", help="The folder that holds everything (./data).", show_default=False)
 ]
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -165,25 +165,6 @@ def replay_hotel(file: File) -> None:
 @app.command(hidden=True)
 def serve(socket: Annotated[int | None, typer.Option(help="Set by `up`.")] = None) -> None:
     """Serve the parts named by DVOR_RUN, configured by the environment alone."""
-    import asyncio
-    from socket import socket as Socket
+    from dvor.cli import serving
 
-    import uvloop
-
-    from dvor import topology
-    from dvor.cli.workers import wait_to_begin
-    from dvor.kernel.config import Settings
-
-    if socket is not None:
-        wait_to_begin()
-    sockets = None if socket is None else [Socket(fileno=socket)]
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(topology.serve(Settings.from_environment(), sockets))
-
-
-@app.command(hidden=True)
-def prepare(demo: Annotated[bool, typer.Option("--demo")] = False) -> None:
-    """What `up` does before it opens the doors: databases, and the demo world if asked for."""
-    from dvor.cli import work
-
-    work.prepare(demo=demo)
+    serving.serve(socket)

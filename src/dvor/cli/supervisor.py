@@ -24,7 +24,7 @@ from dvor.kernel.postgres import EmbeddedPostgres
 
 _BIND_SECONDS = 1.0  # workers of a killed Dvor need a moment to let the port go
 _BACKLOG = 1024
-_READY_SECONDS = 60
+_READY_SECONDS = 180  # the first start also fills the demo world
 _LOOK_SECONDS = 0.5
 _MARGIN_SECONDS = 2  # beyond what workers take for themselves to stop
 
@@ -53,7 +53,6 @@ class Supervisor:
         self._console = Console(highlight=False, soft_wrap=True)
         self._folder = DataFolder(options.data)
         self._workers: list[Worker] = []
-        self._preparation: Worker | None = None
         self._postgres: EmbeddedPostgres | None = None
         self._stops_asked = 0
         self._is_starting = True
@@ -72,18 +71,14 @@ class Supervisor:
                 self._watch()
 
     def _start(self, listening: socket.socket) -> None:
-        port = listening.getsockname()[1]
+        descriptor, port = listening.fileno(), listening.getsockname()[1]
         secret = self._settings.secret or self._folder.secret()
         with_demo = self._options.demo and not self._folder.has_demo_world
         with self._console.status("Building the pages' styles and scripts") as status:
-            # Both load their code while PostgreSQL starts.
-            self._preparation = Worker("prepare", *(("--demo",) if with_demo else ()))
-            self._workers = [
-                Worker("serve", "--socket", str(listening.fileno()), descriptors=(listening.fileno(),))
-                for _ in range(self._options.workers)
-            ]
-            for worker in (self._preparation, *self._workers):
-                worker.start()
+            for _ in range(self._options.workers):
+                worker = Worker("serve", "--socket", str(descriptor), descriptors=(descriptor,))
+                worker.start()  # loads its code while the rest gets ready
+                self._workers.append(worker)
             assets.build()
             status.update("Starting PostgreSQL")
             variables = {
@@ -94,11 +89,11 @@ class Supervisor:
                 "DVOR_DEMO": "1" if self._options.demo else "0",
                 "DVOR_DATA": str(self._folder.path),
             }
-        self._prepare(variables, with_demo=with_demo)
-        with self._console.status("Opening the doors"):
-            for worker in self._workers:
-                worker.begin(variables)
-            self._wait_until_ready(port)
+        # Nothing of ours may draw while the first worker shows how the demo world fills.
+        self._workers[0].begin(variables, first=["migrate", *(["demo"] if with_demo else [])])
+        self._wait_until_ready(port)
+        for worker in self._workers[1:]:
+            worker.begin(variables)
         self._folder.tell(port=port, database_url=variables["DVOR_DATABASE_URL"])
         self._welcome(port)
 
@@ -106,24 +101,12 @@ class Supervisor:
         self._postgres = EmbeddedPostgres(self._folder.postgres)
         return self._postgres.start()
 
-    def _prepare(self, variables: dict[str, str], *, with_demo: bool) -> None:
-        """Databases up to date and, at the first start, the demo world: in a process of its own."""
-        assert self._preparation is not None
-        self._preparation.begin(variables)
-        while (code := self._preparation.ended()) is None:
-            self._sleep()
-        self._preparation = None
-        if code != 0:
-            raise Problem("the databases could not be prepared; the reason stands above")
-        if with_demo:
-            self._folder.remember_demo_world()
-
     def _wait_until_ready(self, port: int) -> None:
         deadline = time.monotonic() + _READY_SECONDS
         while not _is_ready(self._options.host, port):
             for worker in self._workers:
                 if (code := worker.ended()) is not None:
-                    raise Problem(f"a worker {_ended(code)} while starting; see above for why")
+                    raise Problem(f"a worker {_ended(code)} while starting; the reason stands above")
             if time.monotonic() > deadline:
                 raise Problem(f"the workers were not ready after {_READY_SECONDS} seconds")
 
@@ -141,7 +124,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._is_starting = False
-        workers = [*self._workers, *([self._preparation] if self._preparation else [])]
+        workers = self._workers
         for worker in workers:
             worker.ask_to_stop()
         deadline = time.monotonic() + self._settings.shutdown_seconds + _MARGIN_SECONDS

@@ -3,18 +3,14 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dvor import topology
 from dvor.cli.house import at_hand
 from dvor.cli.problems import Problem
-from dvor.cli.workers import wait_to_begin
+from dvor.cli.progress import bar
 from dvor.kernel.caller import Caller, Role, asking
 from dvor.kernel.config import Settings
 from dvor.kernel.errors import Refusal
@@ -22,54 +18,11 @@ from dvor.kernel.errors import Refusal
 _PROBLEMS_SHOWN = 20
 
 
-class Report(Protocol):
-    """How work tells how far it is."""
-
-    def __call__(self, done: int, total: int) -> None:
-        """`done` of `total` are done."""
-        ...
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Report]:
-    """A progress bar on stderr, so that results can be piped on."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None)
-
-        def report(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
-        yield report
-
-
 def migrate(data: Path) -> None:
     """Bring the databases of a data folder up to date."""
     with at_hand(data) as settings:
         asyncio.run(topology.migrate(settings))
     print("The databases are up to date.")
-
-
-def prepare(*, demo: bool) -> None:
-    """Inside `up`: databases up to date and, if asked for, the demo world."""
-    wait_to_begin()
-    settings = Settings.from_environment()
-
-    async def work() -> None:
-        await topology.migrate(settings)
-        if demo:
-            from dvor import demo as world
-
-            async with topology.running(settings) as process:
-                with _bar("Filling the demo world") as report:
-                    await world.fill(process, report)
-
-    asyncio.run(work())
 
 
 def audit(data: Path, *, as_json: bool) -> int:
@@ -132,7 +85,7 @@ async def _import(settings: Settings, parsed, seller: str, *, dry_run: bool):  #
         if Role.SELLER not in user.roles:
             raise Problem(f"{user.email} is no seller: choose another --seller")
         caller = Caller(user_id=user.id, roles=tuple(user.roles))
-        with asking(caller), _bar("Importing products") as report:
+        with asking(caller), bar("Importing products") as report:
             return await retail.apply(
                 parsed,
                 process.proxy(Catalog, ""),
@@ -147,7 +100,7 @@ def replay_hotel(file: Path) -> int:
     from dvor.replay import hotel
 
     try:
-        with _bar("Replaying bookings") as report:
+        with bar("Replaying bookings") as report:
             outcome = asyncio.run(hotel.replay(file, report))
     except Refusal as refusal:
         raise Problem(refusal.message) from refusal

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 _RESTART_MIN_SECONDS = 0.5
@@ -42,13 +42,14 @@ class Worker:
             start_new_session=True,  # Ctrl-C in a terminal must reach the supervisor only
         )
 
-    def begin(self, variables: Mapping[str, str]) -> None:
-        """Let it go, with these DVOR_* variables."""
+    def begin(self, variables: Mapping[str, str], *, first: Sequence[str] = ()) -> None:
+        """Let it go, with these DVOR_* variables; `first` names what to do before serving."""
         self._variables = variables
         assert self._process is not None
         assert self._process.stdin is not None
+        orders = {"variables": dict(variables), "first": list(first)}
         with suppress(BrokenPipeError):  # it died; whoever asks `ended` will learn
-            self._process.stdin.write(json.dumps(dict(variables)).encode() + b"\n")
+            self._process.stdin.write(json.dumps(orders).encode() + b"\n")
             self._process.stdin.flush()
 
     def ended(self) -> int | None:
@@ -100,8 +101,11 @@ class Worker:
         self._process = None
 
 
-def wait_to_begin() -> None:
-    """In a worker, after its imports: wait for `begin`; end when the supervisor ends."""
+def wait_to_begin() -> list[str]:
+    """In a worker, after its imports: wait for `begin`; answers what to do first.
+
+    From then on the process ends when the supervisor does.
+    """
     line = bytearray()
     while not line.endswith(b"\n"):
         # Not sys.stdin: the thread below would hold its lock when the interpreter ends.
@@ -109,7 +113,8 @@ def wait_to_begin() -> None:
         if not piece:
             raise SystemExit(1)
         line += piece
-    os.environ.update(json.loads(line))
+    orders = json.loads(line)
+    os.environ.update(orders["variables"])
 
     def watch() -> None:
         while os.read(0, 1):
@@ -117,3 +122,4 @@ def wait_to_begin() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="supervisor", daemon=True).start()
+    return orders["first"]

@@ -1,0 +1,51 @@
+"""Inside a worker: what `up` wants done first, then serving."""
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+import uvloop
+
+from dvor import topology
+from dvor.cli.data_folder import DataFolder
+from dvor.cli.progress import bar
+from dvor.cli.workers import wait_to_begin
+from dvor.contracts.catalog import Catalog
+from dvor.contracts.identity import Identity
+from dvor.contracts.inventory import Inventory
+from dvor.kernel.config import Settings
+
+MIGRATE = "migrate"
+DEMO = "demo"
+
+
+def serve(listening: int | None) -> None:
+    """Serve until told to stop: on a socket of the supervisor, or as the environment says."""
+    first = [] if listening is None else wait_to_begin()
+    settings = Settings.from_environment()
+    sockets = None if listening is None else [socket.socket(fileno=listening)]
+
+    async def work() -> None:
+        if MIGRATE in first:
+            await topology.migrate(settings)
+        if DEMO in first:
+            await _fill_demo_world(settings)
+            DataFolder(Path(os.environ["DVOR_DATA"])).remember_demo_world()
+        await topology.serve(settings, sockets)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work())
+
+
+async def _fill_demo_world(settings: Settings) -> None:
+    from dvor.demo import world  # only the first start of all needs it
+
+    async with topology.running(settings) as process:
+        with bar("Filling the demo world") as report:
+            await world.fill(
+                process.proxy(Identity, "setup"),
+                process.proxy(Catalog, "setup"),
+                process.proxy(Inventory, "setup"),
+                report,
+            )
