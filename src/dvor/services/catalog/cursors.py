@@ -28,10 +28,10 @@ _KINDS: dict[Sort, type] = {
 }
 
 
-def written(sort: Sort, place: Place) -> str:
-    """The cursor of a place: opaque to whoever holds it."""
-    value = place.value.isoformat() if isinstance(place.value, datetime) else place.value
-    text = json.dumps([sort, value, place.id.hex], separators=(",", ":"))
+def written(sort: Sort, value: Any, identifier: UUID) -> str:
+    """The cursor of a row's place: opaque to whoever holds it."""
+    value = value.isoformat() if isinstance(value, datetime) else value
+    text = json.dumps([sort, value, identifier.hex], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -50,7 +50,13 @@ def read(sort: Sort, cursor: str) -> Place:
         elif type(value) is not kind or abs(value) > 2**63 - 1:
             raise ValueError("not a number of this sort")
         return Place(value, UUID(identifier))
-    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error) as problem:
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        binascii.Error,
+    ) as problem:
         raise InvalidFields(
             problems={"cursor": gettext("This place in the list is unknown. Begin again.")}
         ) from problem

@@ -63,9 +63,7 @@ def sees(caller: Caller, seller_id: UUID, status: ListingStatus) -> bool:
 
 def owns(caller: Caller, seller_id: UUID) -> bool:
     """Whether this caller may change a listing: it is theirs, or they administer."""
-    return caller.is_admin() or (
-        caller.user_id == seller_id and Role.SELLER in caller.roles
-    )
+    return caller.is_admin() or (caller.user_id == seller_id and Role.SELLER in caller.roles)
 
 
 def check_draft(draft: ListingDraft, kind: Kind | None = None) -> None:
@@ -75,9 +73,7 @@ def check_draft(draft: ListingDraft, kind: Kind | None = None) -> None:
     """
     problems: dict[str, str] = {}
     if kind is not None and draft.kind is not kind:
-        problems["kind"] = gettext(
-            "What a listing is cannot be changed. Make a new one."
-        )
+        problems["kind"] = gettext("What a listing is cannot be changed. Make a new one.")
     if draft.place is not None and draft.place.timezone not in available_timezones():
         problems["place.timezone"] = gettext("This time zone is unknown.")
     if draft.place is not None and not draft.place.city:
@@ -95,9 +91,7 @@ def _offer_problems(field: str, offer: OfferDraft, kind: Kind) -> dict[str, str]
     problems: dict[str, str] = {}
     prices = [(f"{field}.price", offer.price)]
     if offer.seasons and kind not in DATED:
-        problems[f"{field}.seasons"] = gettext(
-            "Only what is rented or let by dates has seasons."
-        )
+        problems[f"{field}.seasons"] = gettext("Only what is rented or let by dates has seasons.")
     last: date | None = None
     for season in sorted(offer.seasons, key=lambda season: season.first):
         if season.last < season.first:
@@ -112,9 +106,7 @@ def _offer_problems(field: str, offer: OfferDraft, kind: Kind) -> dict[str, str]
     return problems
 
 
-def price_lines(
-    lines: Sequence[QuoteLine], priced: Mapping[UUID, Priced], now: datetime
-) -> Quote:
+def price_lines(lines: Sequence[QuoteLine], priced: Mapping[UUID, Priced], now: datetime) -> Quote:
     """What lines cost: the sum over their days of that day's price, times the quantity.
 
     Raises UnknownOffer, NotOnSale, WrongDates, MixedCurrencies; InvalidFields where the sum is
@@ -123,9 +115,7 @@ def price_lines(
     found = tuple(_priced_line(line, priced.get(line.offer_id), now) for line in lines)
     if len({line.total.currency for line in found}) > 1:
         raise MixedCurrencies
-    return Quote(
-        lines=found, total=_money(sum(line.total.amount for line in found), found[0])
-    )
+    return Quote(lines=found, total=_money(sum(line.total.amount for line in found), found[0]))
 
 
 def _priced_line(line: QuoteLine, priced: Priced | None, now: datetime) -> PricedLine:
@@ -139,10 +129,7 @@ def _priced_line(line: QuoteLine, priced: Priced | None, now: datetime) -> Price
         raise WrongDates(offer_id=line.offer_id)
     days = [facts.price.amount]
     if line.dates is not None:
-        days = [
-            price_on(day, facts.price.amount, priced.seasons)
-            for day in line.dates.days()
-        ]
+        days = [price_on(day, facts.price.amount, priced.seasons) for day in line.dates.days()]
     average = (2 * sum(days) + len(days)) // (2 * len(days))
     total = sum(days) * line.quantity
     if total > TOTAL_MAX:

@@ -1,6 +1,7 @@
 """The catalogue: one method per method of its contract."""
 
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from dvor.contracts.catalog import (
@@ -27,7 +28,7 @@ from dvor.kernel.caller import Role, current, require_role, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Tx, caller_key
 from dvor.kernel.errors import Forbidden
-from dvor.services.catalog import cursors, queries, rules, searches
+from dvor.services.catalog import queries, rules, searches
 from dvor.services.catalog.lists import CachedLists
 
 
@@ -60,27 +61,14 @@ class CatalogService:
         return cached
 
     async def _find(self, search: Search) -> CardPage:
-        sort = searches.effective_sort(search)
-        after = cursors.read(sort, search.cursor) if search.cursor else None
         caller = current()
-        found = await searches.find(
-            self.db, search, after, viewer=caller.user_id, everything=caller.is_admin()
-        )
+        find = partial(searches.find, viewer=caller.user_id, everything=caller.is_admin())
+        found = await find(self.db, search)
         if search.text and not found.total and self._forgives_typos:
-            found = await searches.find(
-                self.db,
-                search,
-                after,
-                viewer=caller.user_id,
-                everything=caller.is_admin(),
-                roughly=True,
-            )
-        place = found.next_place
-        return CardPage(
-            items=found.cards,
-            total=found.total,
-            next_cursor=cursors.written(sort, place) if place else None,
-        )
+            async with self.db.snapshot() as connection:
+                await searches.forgive_typos(connection)
+                found = await find(connection, search, roughly=True)
+        return CardPage(items=found.cards, total=found.total, next_cursor=found.next_cursor)
 
     async def listing(self, listing_id: UUID) -> Listing:
         found = await queries.listing(self.db, listing_id)
