@@ -36,6 +36,10 @@ class FakeCatalog:
         return OfferFactsList(items=tuple(self.facts[i] for i in offer_ids if i in self.facts))
 
 
+class Nobody:
+    """An identity service that is never asked: these tests send no tokens."""
+
+
 @dataclass
 class Scene:
     """A house with inventory in it, and words for what tests do there."""
@@ -68,6 +72,7 @@ class Scene:
         timezone: str = "UTC",
     ) -> UUID:
         """An offer, known to the catalogue, on sale, with a supply."""
+        assert self.seller.user_id is not None
         facts = OfferFacts(
             id=ids.new(),
             listing_id=ids.new(),
@@ -146,7 +151,8 @@ def nights(start: int, end: int) -> DateRange:
 @pytest_asyncio.fixture
 async def scene(make_house: Any) -> AsyncIterator[Scene]:
     catalog = FakeCatalog()
-    made = Scene(await make_house("inventory", fakes={"catalog": catalog}), catalog)
+    fakes = {"catalog": catalog, "identity": Nobody()}
+    made = Scene(await make_house("inventory", fakes=fakes), catalog)
     yield made
     if not made.sabotaged:
         report = await audit({"inventory": made.house.settings.database("inventory")})

@@ -111,11 +111,11 @@ def compare(scene: Scene, loop: asyncio.AbstractEventLoop) -> type[RuleBasedStat
         )
         def hold(self, who: int, goods: int, stays: list[tuple[int, int]]) -> None:
             lines = [units(self.goods, goods)] if goods else []
-            cells = Counter({(self.goods, None): goods}) if goods else Counter()
+            cells: Counter[Any] = Counter({(self.goods, None): goods} if goods else {})
             for start, length in stays:
                 dates = nights(start, start + length)
                 lines.append(units(self.room, 1, dates))
-                cells.update((self.room, day) for day in dates.days())
+                cells.update([(self.room, day) for day in dates.days()])
             if lines:
                 expected = self.model.hold(self.names[who], cells, clock.now())
                 assert self.answer(scene.hold(*lines, hold_id=self.names[who])) == expected
