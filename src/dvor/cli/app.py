@@ -17,14 +17,22 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-importing = typer.Typer(name="import", rich_markup_mode=None, help="Bring listings in from a file.", no_args_is_help=True)
-replaying = typer.Typer(name="replay", rich_markup_mode=None, help="Live recorded days again.", no_args_is_help=True)
+importing = typer.Typer(
+    name="import",
+    rich_markup_mode=None,
+    help="Bring listings in from a file.",
+    no_args_is_help=True,
+)
+replaying = typer.Typer(
+    name="replay", rich_markup_mode=None, help="Live recorded days again.", no_args_is_help=True
+)
 app.add_typer(importing)
 app.add_typer(replaying)
 
 DATA = ROOT / "data"
 Data = Annotated[
-    Path, typer.Option("--data", help="The folder that holds everything (./data).", show_default=False)
+    Path,
+    typer.Option("--data", help="The folder that holds everything (./data).", show_default=False),
 ]
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}

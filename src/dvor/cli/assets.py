@@ -150,7 +150,9 @@ def _publish(new: Path, current: set[str]) -> None:
             path.unlink()
 
 
-def _bundled_names(description: dict[str, dict[str, dict[str, object]]]) -> Iterator[tuple[str, str]]:
+def _bundled_names(
+    description: dict[str, dict[str, dict[str, object]]],
+) -> Iterator[tuple[str, str]]:
     """Plain name and built name of each output: of bundles by their entry, of fonts by file."""
     for output, about in description["outputs"].items():
         source = about.get("entryPoint")

@@ -93,9 +93,7 @@ class DataFolder:
         version = self.path / "VERSION"
         if not version.exists():
             if {entry.name for entry in self.path.iterdir()} - {"lock"}:
-                raise Problem(
-                    f"{self.path} holds other things: choose an empty folder with --data"
-                )
+                raise Problem(f"{self.path} holds other things: choose an empty folder with --data")
             return
         text = version.read_text().strip()
         if not text.isdecimal():

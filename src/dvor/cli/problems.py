@@ -28,7 +28,7 @@ def told_in_one_line() -> Iterator[None]:
             raise
         fail(str(problem))
     except ValueError as problem:
-        from dvor.kernel.config import BadConfiguration  # noqa: PLC0415  only when needed
+        from dvor.kernel.config import BadConfiguration
 
         if not isinstance(problem, BadConfiguration):
             raise
@@ -37,7 +37,7 @@ def told_in_one_line() -> Iterator[None]:
 
 def _known() -> tuple[type[Exception], ...]:
     # Looked up late: these modules load libraries, and most commands never fail.
-    from dvor.kernel.migrations import MigrationProblem  # noqa: PLC0415
-    from dvor.kernel.postgres import PostgresProblem  # noqa: PLC0415
+    from dvor.kernel.migrations import MigrationProblem
+    from dvor.kernel.postgres import PostgresProblem
 
     return (Problem, MigrationProblem, PostgresProblem)

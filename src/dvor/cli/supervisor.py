@@ -106,7 +106,9 @@ class Supervisor:
         while not _is_ready(self._options.host, port):
             for worker in self._workers:
                 if (code := worker.ended()) is not None:
-                    raise Problem(f"a worker {_ended(code)} while starting; the reason stands above")
+                    raise Problem(
+                        f"a worker {_ended(code)} while starting; the reason stands above"
+                    )
             if time.monotonic() > deadline:
                 raise Problem(f"the workers were not ready after {_READY_SECONDS} seconds")
 
@@ -128,10 +130,10 @@ class Supervisor:
         for worker in workers:
             worker.ask_to_stop()
         deadline = time.monotonic() + self._settings.shutdown_seconds + _MARGIN_SECONDS
-        if self._stops_asked and not all([worker.has_stopped() for worker in workers]):
+        if self._stops_asked and not all(map(Worker.has_stopped, workers)):
             self._say("Closing: finishing what is under way (Ctrl-C again: at once)")
         asked_before = self._stops_asked
-        while not all([worker.has_stopped() for worker in workers]):
+        while not all(map(Worker.has_stopped, workers)):
             if time.monotonic() > deadline or self._stops_asked > asked_before:
                 for worker in workers:
                     worker.kill()
@@ -175,7 +177,7 @@ class Supervisor:
         self._say("\nCtrl-C closes it.")
 
     def _welcome_to_demo(self) -> None:
-        from dvor.demo.accounts import ACCOUNTS, PASSWORD  # noqa: PLC0415  no demo, no import
+        from dvor.demo.accounts import ACCOUNTS, PASSWORD
 
         self._say(f"\n  Demo accounts, all with the password [bold]{PASSWORD}[/]:")
         for role, email in ACCOUNTS.items():

@@ -6,23 +6,22 @@ socket in a private folder and nowhere else.
 
 import fcntl
 import os
-import pwd
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
+from dvor.kernel.run_as import CannotRunAs, RunAs, die_with_parent, user_name
+
 _SUPERUSER = "dvor"
+_SOCKET_DIR_LINE, _STATUS_LINE = 4, 7  # of postmaster.pid
 _PORT = 5432
 _START_SECONDS = 120  # replaying the log after a crash may take a while
 _STOP_SECONDS = 20
@@ -31,8 +30,6 @@ _POLL_SECONDS = 0.02
 _LOG_MAX_BYTES = 10_000_000
 _SOCKET_PATH_MAX_BYTES = 100  # the kernel allows 107
 _PLAIN_PATH = re.compile(r"[\w./+@~-]+", re.ASCII)
-_SET_PARENT_DEATH_SIGNAL = 1
-_CAPABILITY_BITS = {"dac_read_search": 2, "dac_override": 1}
 
 
 class PostgresProblem(RuntimeError):
@@ -80,6 +77,8 @@ class EmbeddedPostgres:
             self._launch()
         except BaseException as problem:
             self.stop()
+            if isinstance(problem, CannotRunAs):
+                raise PostgresProblem(str(problem)) from problem
             if isinstance(problem, OSError):
                 raise PostgresProblem(_explained(str(problem), self.data_dir)) from problem
             raise
@@ -125,9 +124,7 @@ class EmbeddedPostgres:
         new = self.data_dir.with_name(self.data_dir.name + ".new")
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
-        account = _account_for(new)
-        if account is not None:
-            os.chown(new, *account)
+        RunAs.give(new)
         options = [
             *("-D", str(new), "-U", _SUPERUSER, "--encoding=UTF8", "--locale=C"),
             *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
@@ -135,9 +132,9 @@ class EmbeddedPostgres:
         ]
         if not self._fsync:
             options.append("--no-sync")
-        prefix, identity = _other_user(account, new)
+        identity = RunAs.owner_of(new, program=_program("initdb"))
         done = subprocess.run(
-            [*prefix, str(_program("initdb")), *options],
+            [*identity.prefix, str(_program("initdb")), *options],
             cwd="/",
             env=_environment(),
             stdin=subprocess.DEVNULL,
@@ -145,7 +142,9 @@ class EmbeddedPostgres:
             text=True,
             umask=0o077,
             check=False,
-            **identity,
+            user=identity.user,
+            group=identity.group,
+            extra_groups=identity.groups,
         )
         if done.returncode != 0:
             shutil.rmtree(new, ignore_errors=True)
@@ -161,16 +160,12 @@ class EmbeddedPostgres:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise PostgresProblem(f"{self.data_dir} is in use by another Dvor") from None
-        status = self.data_dir.stat()
-        if os.geteuid() != 0:
-            if status.st_uid != os.geteuid():
-                owner = _user_name(status.st_uid)
-                raise PostgresProblem(f"{self.data_dir} belongs to {owner}: start Dvor as {owner}")
-        elif status.st_uid == 0:  # copied by root; the server needs files of its own
-            owner_id, group_id = _nobody()
-            for folder, _folders, names in os.walk(self.data_dir):
-                for name in [folder, *(os.path.join(folder, name) for name in names)]:
-                    os.chown(name, owner_id, group_id, follow_symlinks=False)
+        if os.geteuid() == 0:
+            if self.data_dir.stat().st_uid == 0:  # copied by root; the server needs its own files
+                RunAs.give(self.data_dir)
+        elif (owner := self.data_dir.stat().st_uid) != os.geteuid():
+            name = user_name(owner)
+            raise PostgresProblem(f"{self.data_dir} belongs to {name}: start Dvor as {name}")
 
     def _stop_orphan(self) -> None:
         """End a server whose Dvor was killed; forget one that is only remembered."""
@@ -193,8 +188,8 @@ class EmbeddedPostgres:
         # Another program has its number now, or the folder is a copy of a live one.
         if Path(f"/proc/{pid}").exists():
             pid_file.unlink(missing_ok=True)
-        if len(lines) > 4 and Path(lines[4]).name.startswith("dvor-"):
-            shutil.rmtree(lines[4], ignore_errors=True)
+        if len(lines) > _SOCKET_DIR_LINE and Path(lines[_SOCKET_DIR_LINE]).name.startswith("dvor-"):
+            shutil.rmtree(lines[_SOCKET_DIR_LINE], ignore_errors=True)
 
     def _is_ours(self, pid: int) -> bool:
         """Whether this process is the server of exactly these files."""
@@ -216,9 +211,7 @@ class EmbeddedPostgres:
             folder = beside
         else:
             folder = Path(tempfile.mkdtemp(prefix="dvor-"))
-        account = _account_for(self.data_dir)
-        if account is not None:
-            os.chown(folder, *account)
+        RunAs.give(folder, like=self.data_dir)
         return folder
 
     def _launch(self) -> None:
@@ -236,12 +229,15 @@ class EmbeddedPostgres:
         """Start the server and wait; None when it is ready, else what it said when it ended."""
         if self.log.exists() and self.log.stat().st_size > _LOG_MAX_BYTES:
             self.log.unlink()
-        prefix, identity = _other_user(_account_for(self.data_dir), self.data_dir)
+        identity = RunAs.owner_of(self.data_dir, program=_program("postgres"))
         with self.log.open("ab") as log:
             log_start = log.tell()
             # Its own session: Ctrl-C in a terminal must reach us only.
-            self._server = subprocess.Popen(  # noqa: PLW1509  a prctl call, from the main thread
-                [*prefix, str(_program("postgres")), "-D", str(self.data_dir), *self._options()],
+            self._server = subprocess.Popen(
+                [
+                    *(*identity.prefix, str(_program("postgres"))),
+                    *("-D", str(self.data_dir), *self._options()),
+                ],
                 cwd="/",
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
@@ -249,8 +245,10 @@ class EmbeddedPostgres:
                 stderr=log,
                 start_new_session=True,
                 umask=0o077,
-                preexec_fn=None if prefix else _die_with_parent(),
-                **identity,
+                preexec_fn=None if identity.prefix else die_with_parent(),  # noqa: PLW1509  a prctl call, from the main thread only
+                user=identity.user,
+                group=identity.group,
+                extra_groups=identity.groups,
             )
         deadline = time.monotonic() + _START_SECONDS
         while not self._is_ready():
@@ -268,7 +266,9 @@ class EmbeddedPostgres:
             lines = (self.data_dir / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return False
-        return len(lines) > 7 and lines[0] == str(self._server.pid) and "ready" in lines[7]
+        if len(lines) <= _STATUS_LINE or lines[0] != str(self._server.pid):
+            return False
+        return lines[_STATUS_LINE].strip() == "ready"
 
     def _options(self) -> list[str]:
         values = {
@@ -304,98 +304,6 @@ def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
-def _nobody() -> tuple[int, int]:
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError:
-        raise PostgresProblem(
-            "PostgreSQL does not run as root and there is no user `nobody`: start Dvor as another"
-            " user"
-        ) from None
-    return entry.pw_uid, entry.pw_gid
-
-
-def _user_name(user_id: int) -> str:
-    try:
-        return pwd.getpwuid(user_id).pw_name
-    except KeyError:
-        return f"user {user_id}"
-
-
-def _account_for(folder: Path) -> tuple[int, int] | None:
-    """Who the server runs as: None for ourselves; PostgreSQL refuses to be root."""
-    if os.geteuid() != 0:
-        return None
-    status = folder.stat()
-    return (status.st_uid, status.st_gid) if status.st_uid != 0 else _nobody()
-
-
-def _other_user(
-    account: tuple[int, int] | None, data_dir: Path
-) -> tuple[list[str], dict[str, object]]:
-    """How to run a program as this account: words before it, and arguments of Popen.
-
-    In a folder that only root may enter (a clone below /root) the account gets the one
-    capability it needs to pass, through `setpriv`.
-    """
-    if account is None:
-        return [], {}
-    user, group = account
-    identity: dict[str, object] = {"user": user, "group": group, "extra_groups": []}
-    closed = [d for path in (data_dir, _program("postgres")) for d in _closed_to(user, path)]
-    if not closed:
-        return [], identity
-    setpriv = shutil.which("setpriv")
-    capability = _passing_capability()
-    if setpriv is None or capability is None:
-        raise PostgresProblem(
-            f"PostgreSQL runs as {_user_name(user)}, who may not enter {closed[0]}:"
-            " use a folder outside it, or start Dvor as an ordinary user"
-        )
-    prefix = [
-        *(setpriv, f"--reuid={user}", f"--regid={group}", "--clear-groups"),
-        *(f"--inh-caps=-all,+{capability}", f"--ambient-caps=-all,+{capability}"),
-        *(("--pdeathsig=INT",) if _can_die_with_parent() else ()),
-        "--",
-    ]
-    return prefix, {}
-
-
-def _closed_to(user: int, path: Path) -> list[Path]:
-    closed: list[Path] = []
-    for folder in reversed(path.parents):
-        status = folder.stat()
-        if not status.st_mode & (0o100 if status.st_uid == user else 0o001):
-            closed.append(folder)
-    return closed
-
-
-def _passing_capability() -> str | None:
-    """The least capability we have that lets a process enter any folder."""
-    with suppress(OSError):
-        found = re.search(r"^CapPrm:\s*(\w+)", Path("/proc/self/status").read_text(), re.MULTILINE)
-        held = int(found[1], 16) if found else 0
-        for name, bit in _CAPABILITY_BITS.items():
-            if held >> bit & 1:
-                return name
-    return None
-
-
-def _can_die_with_parent() -> bool:
-    # Linux ties it to the thread that starts the server, which therefore must live on.
-    return sys.platform == "linux" and threading.current_thread() is threading.main_thread()
-
-
-def _die_with_parent() -> Callable[[], object] | None:
-    """A hook that ends the server in good order when this process is killed."""
-    if not _can_die_with_parent():
-        return None
-    import ctypes  # noqa: PLC0415  only Linux needs it
-
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    return lambda: prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGINT)
-
-
 def _explained(said: str, data_dir: Path, log: Path | None = None) -> str:
     """One line about a failure, and what to do about it."""
     if "No space left on device" in said or "Disk quota exceeded" in said:
@@ -403,7 +311,9 @@ def _explained(said: str, data_dir: Path, log: Path | None = None) -> str:
     if "Read-only file system" in said:
         return f"{data_dir} is on a read-only file system: choose another folder with --data"
     if "initialized by PostgreSQL version" in said:
-        versions = re.search(r"version (\S+), which is not compatible with .* version (\S+?)\.", said)
+        versions = re.search(
+            r"version (\S+), which is not compatible with .* version (\S+?)\.", said
+        )
         made, here = versions.groups() if versions else ("another version", "18")
         return (
             f"{data_dir} was made by PostgreSQL {made} and this is {here}: use the Dvor that made"
@@ -411,6 +321,8 @@ def _explained(said: str, data_dir: Path, log: Path | None = None) -> str:
         )
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     telling = [line for line in lines if re.search(r"FATAL|PANIC|error:", line)] or lines
-    reason = re.sub(r"^.*?(FATAL|PANIC|error): *", "", telling[-1]) if telling else "no reason given"
+    reason = (
+        re.sub(r"^.*?(FATAL|PANIC|error): *", "", telling[-1]) if telling else "no reason given"
+    )
     where = f" (its log: {log})" if log else ""
     return f"PostgreSQL did not start: {reason}{where}"
