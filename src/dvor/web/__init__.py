@@ -1,23 +1,33 @@
 """The pages."""
 
+from dvor.kernel.http import error_pages
+from dvor.web.errors import error_page
 from dvor.web.pages import (
     account,
     administration,
+    browse,
+    listings,
     mailbox,
     purchases,
     sales,
     selling,
     shopping,
+    site,
 )
 
 PAGES = (
     account.strangers,
     account.members,
     administration.router,
+    browse.router,
+    listings.router,
     mailbox.router,
     purchases.router,
     sales.router,
     selling.router,
     shopping.router,
+    site.router,
 )
 """Routers of all pages."""
+
+error_pages(error_page)

@@ -1,0 +1,148 @@
+"""What a listing's page offers to book: which offers, how many are free, what they cost."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from dvor.contracts.catalog import Catalog, Kind, Listing, MixedCurrencies, NotOnSale, Offer, QuoteLine, UnknownOffer, WrongDates
+from dvor.contracts.inventory import Inventory, InThePast, NeedsDates, TooFarAhead, UnknownSupply
+from dvor.kernel import caller, clock
+from dvor.kernel.errors import Refusal, Unavailable
+from dvor.kernel.money import Money
+from dvor.kernel.periods import DateRange
+from dvor.kernel.texts import gettext as _
+from dvor.web import calendars
+from dvor.web.calendars import Month
+from dvor.web.forms import Form, attempt
+
+DATED = (Kind.RENTAL, Kind.STAY)
+QUANTITY_MAX = 20
+OFFERS_MAX = 30
+
+_TROUBLE = (InThePast, TooFarAhead, NeedsDates, UnknownSupply, Unavailable)
+_UNPRICED = (NotOnSale, UnknownOffer, WrongDates, MixedCurrencies, Unavailable)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An offer that can be chosen: free now or during the dates, with its price for them."""
+
+    offer: Offer
+    free: int
+    total: Money
+    """For one: a thing, a ticket, or all days of the dates."""
+
+    @property
+    def most(self) -> int:
+        """How many one can take at once."""
+        return min(self.free, QUANTITY_MAX)
+
+
+@dataclass(frozen=True)
+class Box:
+    """The booking box of a page."""
+
+    choices: tuple[Choice, ...]
+    chosen: UUID | None
+    quantity: int
+    dates: DateRange | None
+    form: Form
+    """What was typed for the dates, and what is wrong with it."""
+    today: date
+    over: bool = False
+    """The event has begun."""
+
+    @property
+    def available(self) -> bool:
+        """Whether anything can be taken."""
+        return not self.over and any(choice.free for choice in self.choices)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can go into the cart as it stands."""
+        return self.available and not self.form.refused
+
+    @property
+    def pick(self) -> Choice | None:
+        """The chosen offer, or the first that is free."""
+        free = [choice for choice in self.choices if choice.free] or list(self.choices)
+        return next((c for c in self.choices if c.offer.id == self.chosen and c.free), free[0] if free else None)
+
+
+def zone_of(listing: Listing) -> ZoneInfo:
+    """The zone of the listing's place, in which its days begin."""
+    return ZoneInfo(listing.place.timezone if listing.place else "Europe/Moscow")
+
+
+def today_at(listing: Listing) -> date:
+    """The day it is where the listing is."""
+    return clock.now().astimezone(zone_of(listing)).date()
+
+
+def asked_dates(form: Form, today: date) -> DateRange | None:
+    """The dates in the address; what is wrong with them goes into the form."""
+    if not form["start"] and not form["end"]:
+        return None
+    start, end = form.day("start"), form.day("end")
+    if start is None or end is None:
+        return None
+    if start < today:
+        form.refuse("start", _("These dates have passed. Choose later ones."))
+    elif end <= start:
+        form.refuse("end", _("The end must be after the start."))
+    elif (end - start).days > 366:
+        form.refuse("end", _("Up to a year at once, please."))
+    else:
+        return DateRange(start=start, end=end)
+    return None
+
+
+async def box(listing: Listing, form: Form, catalog: Catalog, inventory: Inventory) -> Box:
+    """Fill the box of a listing's page from what the address asks for."""
+    today = today_at(listing)
+    dates = asked_dates(form, today) if listing.kind in DATED else None
+    quantity = _within(form["quantity"], 1, QUANTITY_MAX)
+    over = listing.starts_at is not None and listing.starts_at <= clock.now()
+    free = await _free(listing, dates, form, inventory)
+    totals = await _totals(listing, dates, catalog) if dates else {}
+    choices = tuple(
+        Choice(offer, free.get(offer.id, 0), totals.get(offer.id, offer.price)) for offer in listing.offers[:OFFERS_MAX]
+    )
+    return Box(choices, form.identifier("offer"), quantity, dates, form, today, over)
+
+
+def _within(text: str, least: int, most: int) -> int:
+    return max(least, min(most, int(text))) if text.isascii() and text.isdecimal() and len(text) < 6 else least
+
+
+async def _free(listing: Listing, dates: DateRange | None, form: Form, inventory: Inventory) -> dict[UUID, int]:
+    if listing.kind in DATED and dates is None:
+        return {}
+    ids = tuple(offer.id for offer in listing.offers[:OFFERS_MAX])
+    found = await attempt(inventory.free(ids, dates), *_TROUBLE)
+    if isinstance(found, Refusal):
+        form.trouble = _(found.text(), **found.details)
+        return {}
+    return {item.offer_id: item.free for item in found.items}
+
+
+async def _totals(listing: Listing, dates: DateRange, catalog: Catalog) -> dict[UUID, Money]:
+    lines = tuple(QuoteLine(offer_id=offer.id, quantity=1, dates=dates) for offer in listing.offers[:OFFERS_MAX])
+    quote = await attempt(catalog.quote(lines), *_UNPRICED)
+    if isinstance(quote, Refusal):  # a draft seen by its seller
+        return {offer.id: offer.price.times(dates.length) for offer in listing.offers}
+    return {line.offer.id: line.total for line in quote.lines}
+
+
+async def months(listing: Listing, first: date, quantity: int, inventory: Inventory) -> tuple[Month, ...]:
+    """The listing's calendar: two months from `first` on."""
+    shown = calendars.span(first)
+    offers = listing.offers[:OFFERS_MAX]
+    found = await asyncio.gather(*(attempt(inventory.calendar(offer.id, shown), *_TROUBLE) for offer in offers))
+    free = [
+        (offer, {} if isinstance(known, Refusal) else {day.day: day.free for day in known.days})
+        for offer, known in zip(offers, found, strict=True)
+    ]
+    return calendars.months(first, today_at(listing), free, quantity, caller.current().language)

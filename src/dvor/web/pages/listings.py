@@ -1,0 +1,94 @@
+"""A listing's page: what it is, when it is free, what it costs, and the way into the cart."""
+
+from typing import Annotated
+from uuid import UUID
+
+from babel.numbers import format_decimal
+from fastapi import Request
+from fastapi.responses import Response
+
+from dvor.contracts.catalog import Catalog, Category, Listing
+from dvor.contracts.identity import Identity
+from dvor.contracts.inventory import Inventory
+from dvor.kernel import caller
+from dvor.kernel.errors import Refusal, Unavailable
+from dvor.kernel.http import contract, page_router
+from dvor.kernel.money import Money, decimal
+from dvor.web import booking, calendars
+from dvor.web.context import Visiting, templates
+from dvor.web.forms import Form, attempt, clean
+
+router = page_router()
+
+ASKED = ("start", "end", "quantity", "offer", "month")
+
+CatalogHere = Annotated[Catalog, contract(Catalog)]
+InventoryHere = Annotated[Inventory, contract(Inventory)]
+IdentityHere = Annotated[Identity, contract(Identity)]
+
+
+def brief(price: Money) -> str:
+    """A price as short as a day of a calendar is narrow: whole units, no currency."""
+    return format_decimal(decimal(price), format="#,##0", locale=caller.current().language)
+
+
+templates.environment.filters["brief"] = brief
+
+
+@router.get("/listings/{listing_id}")
+async def show(
+    listing_id: UUID, request: Request, visit: Visiting, catalog: CatalogHere, inventory: InventoryHere, identity: IdentityHere
+) -> Response:  # fmt: skip
+    """The page of a listing, with the booking box for what the address asks for."""
+    listing = await catalog.listing(listing_id)
+    form = _asked(request)
+    box = await booking.box(listing, form, catalog, inventory)
+    dated = listing.kind in booking.DATED
+    seller = await attempt(identity.profiles((listing.seller_id,)), Unavailable)
+    categories = await catalog.categories()
+    return await visit.page(
+        "browse/listing.html", listing=listing, box=box, dated=dated,
+        calendar=await _calendar(listing, form, box.quantity, inventory) if dated else None,
+        seller=None if isinstance(seller, Refusal) or not seller.items else seller.items[0],
+        trail=_trail(listing, categories.items), zone=booking.zone_of(listing).key,
+        own=caller.current().user_id == listing.seller_id,
+    )  # fmt: skip
+
+
+@router.get("/listings/{listing_id}/calendar")
+async def show_calendar(listing_id: UUID, request: Request, visit: Visiting, catalog: CatalogHere, inventory: InventoryHere) -> Response:
+    """Two months of a listing's calendar, for paging through it."""
+    listing = await catalog.listing(listing_id)
+    form = _asked(request)
+    calendar = await _calendar(listing, form, 1, inventory)
+    return visit.fragment("browse/months.html", listing=listing, calendar=calendar)
+
+
+def _asked(request: Request) -> Form:
+    asked = request.query_params
+    return Form({name: clean(asked.get(name, ""))[:40] for name in ASKED})
+
+
+async def _calendar(listing: Listing, form: Form, quantity: int, inventory: Inventory) -> dict[str, object]:
+    today = booking.today_at(listing)
+    first = calendars.month_of(form["month"] or form["start"][:7], today)
+    before, after = calendars.neighbours(first, today)
+    language = caller.current().language
+    return {
+        "months": await booking.months(listing, first, quantity, inventory),
+        "before": before,
+        "after": after,
+        "weekdays": calendars.weekdays(language),
+        "today": today,
+    }
+
+
+def _trail(listing: Listing, categories: tuple[Category, ...]) -> list[Category]:
+    """The listing's category and its parents, from the root."""
+    known = {category.slug: category for category in categories}
+    trail: list[Category] = []
+    slug = listing.category
+    while slug in known and len(trail) < 5:
+        trail.insert(0, known[slug])
+        slug = known[slug].parent
+    return trail
