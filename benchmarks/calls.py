@@ -33,7 +33,7 @@ from dvor.kernel.rpc import Server, local, remote
 from dvor.kernel.rpc.codec import codec
 
 sys.path.insert(0, str(Path(__file__).parent))
-from shop import PAGE, Shop, ShopService, Stock  # noqa: E402
+from shop import PAGE, Shop, ShopService, Stock
 
 IN_FLIGHT = 32
 """Calls under way at once where throughput is measured."""
@@ -158,7 +158,7 @@ def _coding() -> dict[str, float]:
     """Microseconds to encode and decode a page."""
     plan = codec(CardPage)
     data = plan.encode(PAGE)
-    times = {}
+    times: dict[str, float] = {}
     for name, work in (
         ("encode", lambda: plan.encode(PAGE)),
         ("decode", lambda: plan.decode(data)),

@@ -5,15 +5,18 @@
 It runs by itself, outside this project: nothing of Dvor may be imported here.
 """
 
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportArgumentType=false
+
 import json
 import sys
 import uuid
 
 import grpc
-from dvor import catalog_pb2, catalog_pb2_grpc, identity_pb2, identity_pb2_grpc
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from dvor import catalog_pb2, catalog_pb2_grpc, identity_pb2, identity_pb2_grpc
 
 
 def services(channel: grpc.Channel) -> list[str]:
@@ -24,7 +27,7 @@ def services(channel: grpc.Channel) -> list[str]:
     return [service.name for service in answer.list_services_response.service]
 
 
-def refusal(call, request, **options) -> dict:  # noqa: ANN001, ANN003
+def refusal(call, request, **options) -> dict:
     """How a call was refused."""
     try:
         call(request, timeout=5, **options)

@@ -110,15 +110,16 @@ def instances(model: type[Message]) -> st.SearchStrategy[Message]:
 
 
 class TestRoundTrip:
-    @pytest.mark.parametrize("model", _everything(), ids=lambda m: schema.full_name(m))
+    @pytest.mark.parametrize("model", _everything(), ids=schema.full_name)
     def test_every_message_of_every_contract_comes_back_equal(self, model: type[Message]) -> None:
         @settings(
             max_examples=15,
             deadline=None,
             database=None,
+            derandomize=True,
             suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
         )
-        @given(instances(model))
+        @given(values(model))
         def check(value: Message) -> None:
             assert codec(model).decode(codec(model).encode(value)) == value
 

@@ -114,7 +114,8 @@ async def status(call: Any) -> tuple[str, error_details_pb2.ErrorInfo]:
     with pytest.raises(grpc.aio.AioRpcError) as failed:
         await call
     info = error_details_pb2.ErrorInfo()
-    for name, value in failed.value.trailing_metadata() or ():
+    trailers: Any = failed.value.trailing_metadata() or ()
+    for name, value in trailers:
         if name == statuses.HEADER:
             status_pb2.Status.FromString(value).details[0].Unpack(info)
     return failed.value.code().name, info
@@ -249,7 +250,7 @@ class TestServing:
             await echoes.close()  # type: ignore[attr-defined]
 
     async def test_health_says_serving_for_each_service(self, channel: Any) -> None:
-        health = health_pb2_grpc.HealthStub(channel)
+        health: Any = health_pb2_grpc.HealthStub(channel)
         for name in ("", full_name(Echoes)):
             answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING

@@ -1,7 +1,7 @@
 """How long the request under way may still take: one deadline, handed down through every call."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -15,7 +15,7 @@ def remaining_seconds(default: float) -> float:
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
+def within(seconds: float) -> Generator[None]:
     """What happens in this block has `seconds`, or less where less was left already.
 
     Nothing is interrupted by this alone: calls of contracts look at it.

@@ -54,7 +54,7 @@ def _calling(
         with telemetry.span(f"call {what}"):
             metadata = [
                 (signing.HEADER, signing.signed(caller_as(service), path, key)),
-                *telemetry.carried().items(),
+                *((k, v) for k, v in telemetry.carried().items() if v.isascii()),
             ]
             try:
                 data = await link.call(path)(encode(request), timeout=left, metadata=metadata)

@@ -86,7 +86,7 @@ def codec(model: type[Message]) -> Codec:
 def _write(field: Field) -> Write:
     if field.mapping:
         return _write_map(field.name)
-    if field.is_message or field.kind is datetime:
+    if field.is_message or field.is_instant:
         fill = codec(field.kind).fill if field.is_message else _write_instant
         return (_write_messages if field.repeated else _write_message)(field.name, fill)
     return _write_scalar(field)
@@ -171,7 +171,7 @@ def _to_wire(field: Field) -> Callable[[Any], Any] | None:
 def _read(field: Field) -> Read:
     if field.mapping:
         return _read_whole(field.name, dict)
-    if field.is_message or field.kind is datetime:
+    if field.is_message or field.is_instant:
         convert = codec(field.kind).values if field.is_message else _read_instant
         return _read_many(field.name, convert) if field.repeated else _read_present(field, convert)
     if field.is_enum:

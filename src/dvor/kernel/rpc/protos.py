@@ -23,6 +23,7 @@ from dvor.kernel.rpc.schema import File, dependencies, file, file_name
 
 LOCK_NAME = "lock.json"
 _WIDTH = 96
+_SYNTAX = 'syntax = "proto3";'
 
 _TYPES = {
     FieldDescriptorProto.TYPE_STRING: "string",
@@ -116,8 +117,7 @@ def write_protos(folder: Path, contracts: Iterable[type]) -> list[str]:
 def _text(module: str, made: File) -> str:
     proto = made.proto
     blocks = [
-        f"// Made from {module} by `./dvor proto`: change the contract, not this file.\n"
-        'syntax = "proto3";',
+        f"// Made from {module} by `./dvor proto`: change the contract, not this file.\n{_SYNTAX}",
         f"package {proto.package};",
     ]
     if proto.dependency:

@@ -65,6 +65,11 @@ class Field:
         return isinstance(self.kind, type) and issubclass(self.kind, StrEnum)
 
     @property
+    def is_instant(self) -> bool:
+        """Whether its values are moments."""
+        return self.kind is datetime
+
+    @property
     def is_message(self) -> bool:
         """Whether its values are messages of ours."""
         return isinstance(self.kind, type) and issubclass(self.kind, Message)
@@ -281,7 +286,7 @@ def _add_field(message: Any, field: Field, owner: str) -> None:
                 name=part, number=number, type=added.TYPE_STRING, label=added.LABEL_OPTIONAL
             )
         added.type, added.type_name = added.TYPE_MESSAGE, f".{owner}.{name}"
-    elif field.kind is datetime:
+    elif field.is_instant:
         added.type, added.type_name = added.TYPE_MESSAGE, _TIMESTAMP
     elif field.is_message:
         added.type, added.type_name = added.TYPE_MESSAGE, f".{full_name(field.kind)}"

@@ -1,5 +1,6 @@
 """Contracts served over gRPC, with health and reflection."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from dvor.kernel import deadline, telemetry
 from dvor.kernel.caller import ANONYMOUS, Caller, asking
 from dvor.kernel.config import Settings
 from dvor.kernel.errors import Internal, InvalidFields, Refusal, Unauthenticated
+from dvor.kernel.ids import new
 from dvor.kernel.messages import Nothing
 from dvor.kernel.rpc import signing, statuses
 from dvor.kernel.rpc.codec import Undecodable, codec
@@ -24,6 +26,7 @@ from dvor.kernel.rpc.schema import POOL, full_name
 Authenticate = Callable[[str], Awaitable[Caller]]
 """Access token -> who holds it; refuses tokens that are not good."""
 
+_REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _LOG = telemetry.log(__name__)
 _NOTHING = Nothing()
 
@@ -114,11 +117,13 @@ class Server:
 
         async def handle(data: bytes, context: Any) -> bytes:
             headers = dict(context.invocation_metadata() or ())
+            if not _REQUEST_ID.fullmatch(headers.get("dvor-request-id", "")):
+                headers["dvor-request-id"] = new().hex
             try:
                 return await answer(data, headers, context.time_remaining())
             except Refusal as problem:
                 refusal = problem
-            except Exception:
+            except Exception:  # noqa: BLE001 - nothing but refusals crosses
                 _LOG.exception("call failed", call=what)
                 refusal = Internal()
             await context.abort(
