@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import typer.core
 
 from dvor.cli import ROOT
-from dvor.cli.problems import told_in_one_line
+from dvor.cli.problems import fail, told_in_one_line
 
 app = typer.Typer(
     name="dvor",
@@ -79,14 +80,12 @@ def show_help(context: typer.Context, command: Annotated[str, typer.Argument()] 
     """What commands there are, or what one of them takes."""
     assert context.parent is not None
     group = context.parent.command
-    found = group.get_command(context.parent, command) if command else None
-    if command and found is None:
-        typer.echo(f"dvor: there is no command {command!r}", err=True)
-        raise typer.Exit(2)
+    assert isinstance(group, typer.core.TyperGroup)
+    found = group.get_command(context.parent, command) if command else group
     if found is None:
-        typer.echo(group.get_help(context.parent))
-    else:
-        typer.echo(found.get_help(typer.Context(found, info_name=command, parent=context.parent)))
+        fail(f"there is no command {command!r}; see: dvor help", 2)
+    about = context.parent if found is group else typer.Context(found, context.parent, command)
+    typer.echo(found.get_help(about))
 
 
 @app.command()

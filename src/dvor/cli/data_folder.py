@@ -60,6 +60,11 @@ class DataFolder:
         return self.path / "postgres"
 
     @property
+    def exists(self) -> bool:
+        """Whether a Dvor has lived here."""
+        return (self.path / "VERSION").exists()
+
+    @property
     def has_demo_world(self) -> bool:
         """Whether the demo world was filled in to its end."""
         return (self.path / "demo-world").exists()

@@ -6,18 +6,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dvor.cli.data_folder import DataFolder, InUse
+from dvor.cli.problems import Problem
 from dvor.kernel.config import Settings
 from dvor.kernel.postgres import EmbeddedPostgres
 
 
 @contextmanager
-def at_hand(data: Path) -> Iterator[Settings]:
+def at_hand(data: Path, *, existing: bool = False) -> Iterator[Settings]:
     """Configuration that reaches the databases of a data folder.
 
     They are those of the Dvor that runs on it; where none does, PostgreSQL is started for the time
-    of the block. Databases are not migrated here. Raises Problem.
+    of the block. Databases are not migrated here. `existing` refuses to make a folder where there
+    is none. Raises Problem.
     """
     folder = DataFolder(data)
+    if existing and not folder.exists:
+        raise Problem(f"there is no Dvor in {folder.path}: name its folder with --data")
     try:
         folder.open()
     except InUse as used:

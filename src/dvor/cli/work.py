@@ -1,16 +1,20 @@
 """Commands on the data of a Dvor: audit, imports, replays. What they do stands elsewhere."""
 
 import asyncio
-import json
 import secrets
 from pathlib import Path
 
+from pydantic import SecretStr
 from rich.console import Console
 
 from dvor import topology
 from dvor.cli.house import at_hand
 from dvor.cli.problems import Problem
 from dvor.cli.progress import bar
+from dvor.contracts.catalog import Catalog
+from dvor.contracts.identity import Identity, Registration
+from dvor.contracts.inventory import Inventory
+from dvor.importing import retail
 from dvor.kernel.caller import Caller, Role, asking
 from dvor.kernel.config import Settings
 from dvor.kernel.errors import Refusal
@@ -29,19 +33,13 @@ def audit(data: Path, *, as_json: bool) -> int:
     """Check the promises on live data; 1 where one is broken."""
     from dvor import audit as checks
 
-    with at_hand(data) as settings:
-        verdict = asyncio.run(checks.run(settings))
-    if as_json:
-        print(json.dumps(verdict.as_json(), ensure_ascii=False, indent=2))
-    else:
-        Console().print(verdict.as_table())
-    return 0 if verdict.clean else 1
+    with at_hand(data, existing=True) as settings:
+        urls = {service.name: settings.database(service.name) for service in topology.SERVICES}
+        return asyncio.run(checks.run(urls, as_json=as_json))
 
 
 def import_retail(data: Path, file: Path, seller: str, *, dry_run: bool) -> int:
     """Bring the products of a retail file into a seller's shop; 1 where products were refused."""
-    from dvor.importing import retail
-
     try:
         parsed = retail.parse(file)
     except retail.WrongFile as wrong:
@@ -66,18 +64,15 @@ def import_retail(data: Path, file: Path, seller: str, *, dry_run: bool) -> int:
     return 1 if report.refused else 0
 
 
-async def _import(settings: Settings, parsed, seller: str, *, dry_run: bool):  # noqa: ANN001, ANN202
-    from dvor.contracts.catalog import Catalog
-    from dvor.contracts.identity import Identity, Registration
-    from dvor.contracts.inventory import Inventory
-    from dvor.importing import retail
-
+async def _import(
+    settings: Settings, parsed: retail.Parsed, seller: str, *, dry_run: bool
+) -> retail.Report:
     await topology.migrate(settings)
     async with topology.running(settings) as process:
         identity = process.proxy(Identity, "setup")
         registration = Registration(
             email=seller or "retail@dvor.example",
-            password=secrets.token_urlsafe(24),
+            password=SecretStr(secrets.token_urlsafe(24)),
             name="Online Retail",
             seller=True,
         )
