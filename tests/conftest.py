@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from dvor.kernel import clock, process
+from dvor.kernel import clock, process, telemetry
 from dvor.kernel.caller import Caller, asking
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, raw_connection
@@ -23,6 +23,7 @@ from dvor.kernel.postgres import EmbeddedPostgres
 from dvor.kernel.process import Process
 from dvor.topology import SERVICES
 
+telemetry.configure(Settings(log_level="error"), "tests")
 _numbers = itertools.count()
 
 

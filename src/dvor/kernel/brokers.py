@@ -375,6 +375,7 @@ class Consumer:
                 for envelope in envelopes:
                     if envelope.message_id not in fresh:
                         continue
+                    fresh.discard(envelope.message_id)  # its twin may be in the same batch
                     if envelope.aggregate in blocked:
                         await tx.execute(_PARK, *_parked(envelope, "an earlier one is parked"))
                     else:

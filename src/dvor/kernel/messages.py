@@ -1,9 +1,9 @@
 """Frozen, validated values: the only things that cross a service's border."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 Int = Annotated[int, Strict(), Field(ge=-(2**63), le=2**63 - 1)]
 """A whole number that fits a database bigint. `"1"`, `1.0` and `True` are refused."""
@@ -27,8 +27,12 @@ def _no_number(value: Any) -> Any:
     return value
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_no_number, json_schema_input_type=datetime)]
-"""A moment with its offset from UTC."""
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_no_number, json_schema_input_type=datetime),
+    AfterValidator(lambda moment: moment.astimezone(UTC)),
+]
+"""A moment, kept in UTC; written with any offset."""
 
 
 class Message(BaseModel):

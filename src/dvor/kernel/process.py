@@ -75,7 +75,8 @@ class Process:
         service = self._by_contract[contract]
         implementation = self._fakes.get(service.name) or self._implementations.get(service.name)
         if implementation is not None:
-            return rpc.local(contract, implementation, calling, self.settings)
+            whole = service.name not in self._fakes
+            return rpc.local(contract, implementation, calling, self.settings, complete=whole)
         address = self.settings.addresses.get(service.name)
         if address is None:
             raise Unavailable

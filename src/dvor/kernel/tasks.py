@@ -23,6 +23,7 @@ BATCH = 50
 AT_ONCE = 8
 """Tasks run at the same time by one process for one service."""
 BACK_OFF_MAX_SECONDS = 300
+RARE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,8 @@ class Runner:
 
     async def _run_timer(self, timer_: Timer) -> None:
         lease = timedelta(seconds=max(timer_.every_seconds * 3, 5))
+        if timer_.every_seconds >= RARE_SECONDS:  # not all at once, and not while starting
+            await asyncio.sleep(random.uniform(0, timer_.every_seconds))
         while True:
             try:
                 if await self._db.fetchval(_LEASE, f"timer {timer_.name}", self._holder, lease):

@@ -88,7 +88,7 @@ class Front:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         carried = dict(headers)
-        carried["dvor-request-id"] = given if re.fullmatch(r"[\w.-]{8,64}", given) else new().hex
+        carried["dvor-request-id"] = given if re.fullmatch(r"[A-Za-z0-9_.-]{8,64}", given) else new().hex
         with telemetry.extract(carried, f"{scope['method']} {scope['path']}"):
             await self._measured(scope, receive, send, headers)
 

@@ -1,0 +1,55 @@
+"""Databases without anything running on them."""
+
+import itertools
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+from dvor.kernel.brokers import LocalBroker
+from dvor.kernel.config import Settings
+from dvor.kernel.db import Database, raw_connection
+
+_numbers = itertools.count()
+
+OpenDatabase = Callable[..., Awaitable[Database]]
+
+
+@pytest.fixture
+async def settings(template: Settings) -> AsyncIterator[Settings]:
+    """Settings with fresh databases of catalog, inventory, orders and the broker."""
+    prefix = f"k{os.getpid()}_{next(_numbers)}_"
+    names = ("catalog", "inventory", "orders", "broker")
+    async with raw_connection(template.database_url) as admin:
+        for name in names:
+            source = f"{template.database_prefix}{name}"
+            await admin.execute(f'CREATE DATABASE "{prefix}{name}" TEMPLATE "{source}"')
+        yield replace(template, database_prefix=prefix, poll_seconds=0.05)
+        for name in names:
+            await admin.execute(f'DROP DATABASE "{prefix}{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[OpenDatabase]:
+    """`await database("catalog")`: an open one."""
+    opened = []
+
+    async def open_(name: str, **options: object) -> Database:
+        found = Database(name, settings.database(name), replace(settings, **options))
+        await found.open()
+        opened.append(found)
+        return found
+
+    yield open_
+    for found in opened:
+        await found.close()
+
+
+@pytest.fixture
+async def broker(settings: Settings) -> AsyncIterator[LocalBroker]:
+    """The local broker, connected."""
+    found = LocalBroker(settings.database("broker"), settings)
+    await found.open()
+    yield found
+    await found.close()

@@ -1,0 +1,95 @@
+"""Transactions: one at a time, whole or not at all, no connection left behind."""
+
+import asyncio
+import contextvars
+import random
+from datetime import timedelta
+
+import pytest
+
+from dvor.kernel import clock
+from dvor.kernel.db import Contended, assert_no_transaction, follow_clock, shift_clock
+from dvor.kernel.errors import Conflict
+from tests.kernel.conftest import OpenDatabase
+
+
+class Taken(Conflict):
+    """Taken."""
+
+
+class TestTransaction:
+    async def test_a_call_to_another_service_inside_asserts(self, database: OpenDatabase) -> None:
+        db = await database("orders")
+        assert_no_transaction("catalog.offers")
+        async with db.tx():
+            with pytest.raises(AssertionError, match=r"catalog\.offers inside an open transaction"):
+                assert_no_transaction("catalog.offers")
+        assert_no_transaction("catalog.offers")
+
+    async def test_a_second_one_inside_the_first_asserts(self, database: OpenDatabase) -> None:
+        db = await database("orders")
+        async with db.tx():
+            with pytest.raises(AssertionError):
+                async with db.tx():
+                    pass
+
+    async def test_a_named_constraint_becomes_its_refusal(self, database: OpenDatabase) -> None:
+        db = await database("orders")
+        async with db.tx() as tx:
+            insert = "INSERT INTO received_webhooks (webhook_id) VALUES ('a')"
+            await tx.execute(insert)
+            with pytest.raises(Taken):
+                async with tx.refusing(received_webhooks_pkey=Taken):
+                    await tx.execute(insert)
+            assert await tx.fetchval("SELECT count(*) FROM received_webhooks") == 1
+
+    async def test_waiting_too_long_for_a_lock_says_so(self, database: OpenDatabase) -> None:
+        db = await database("orders", lock_timeout_ms=50)
+        await db.execute("INSERT INTO aggregate_versions VALUES (gen_random_uuid(), 1)")
+        async with db.tx() as tx:
+            await tx.execute("SELECT * FROM aggregate_versions FOR UPDATE")
+            with pytest.raises(Contended):
+                await asyncio.create_task(
+                    db.execute("UPDATE aggregate_versions SET version = 2"), context=_fresh()
+                )
+
+    async def test_cancelled_requests_leave_nothing_open(self, database: OpenDatabase) -> None:
+        db = await database("orders", database_pool=4)
+        dice = random.Random(7)
+
+        async def write() -> None:
+            async with db.tx() as tx:
+                await tx.execute("INSERT INTO received_webhooks VALUES (gen_random_uuid()::text)")
+                await tx.execute("SELECT pg_sleep(0.002)")
+
+        for _ in range(30):
+            batch = [asyncio.create_task(write()) for _ in range(10)]
+            await asyncio.sleep(dice.uniform(0, 0.01))
+            for one in batch:
+                one.cancel()
+            await asyncio.gather(*batch, return_exceptions=True)
+        open_ = await db.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND state LIKE 'idle in transaction%'"
+        )
+        assert open_ == 0
+        await asyncio.gather(*(write() for _ in range(8)))
+
+
+def _fresh() -> contextvars.Context:
+    """A context of its own, as another request has."""
+    return contextvars.Context()
+
+
+class TestVirtualClock:
+    async def test_sql_and_python_agree(self, database: OpenDatabase) -> None:
+        db = await database("orders")
+        try:
+            await shift_clock([db], timedelta(days=-400))
+            told = await db.fetchval("SELECT dvor_now()")
+            assert abs(told - clock.now()) < timedelta(seconds=5)
+            clock.follow(timedelta())
+            await follow_clock(db)
+            assert clock.shift() == timedelta(days=-400)
+        finally:
+            clock.follow(timedelta())
