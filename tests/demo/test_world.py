@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from dvor.contracts.catalog import Kind, Search, Sort
 from dvor.contracts.identity import Credentials
@@ -68,6 +69,6 @@ class TestFill:
             assert all(supply.open and supply.free > 0 for supply in supplies.items)
         for account in PEOPLE.values():
             session = await house.identity.sign_in(
-                Credentials(email=account.email, password=PASSWORD)
+                Credentials(email=account.email, password=SecretStr(PASSWORD))
             )
             assert set(session.user.roles) >= set(account.roles)

@@ -113,16 +113,12 @@ async def apply(
 async def _present(
     products: Sequence[Product], catalog: Catalog, inventory: Inventory
 ) -> Mapping[str, _Present]:
-    found = await catalog.by_external_ids(
-        tuple(product.external_id for product in products)
-    )
+    found = await catalog.by_external_ids(tuple(product.external_id for product in products))
     offer_ids = tuple(item.listing.offers[0].id for item in found.items)
     supplies = (await inventory.supplies(offer_ids)).items if offer_ids else ()
     by_offer = {supply.offer_id: supply for supply in supplies}
     return {
-        item.external_id: _Present(
-            item.listing, by_offer.get(item.listing.offers[0].id)
-        )
+        item.external_id: _Present(item.listing, by_offer.get(item.listing.offers[0].id))
         for item in found.items
     }
 
@@ -186,9 +182,7 @@ async def _rewrite(
     inventory: Inventory,
 ) -> Listing:
     try:
-        return await catalog.change(
-            listing.id, listing.version, _edited(product, listing)
-        )
+        return await catalog.change(listing.id, listing.version, _edited(product, listing))
     except Refusal:
         if before is not None and before.supply is not None:
             await inventory.set_supply(listing.offers[0].id, before.supply.quantity)
@@ -210,13 +204,9 @@ def _edited(product: Product, listing: Listing) -> ListingDraft:
         attributes=listing.attributes,
         currency=draft.currency,
         offers=(
-            OfferDraft(
-                id=first.id, name=first.name, price=product.price, seasons=first.seasons
-            ),
+            OfferDraft(id=first.id, name=first.name, price=product.price, seasons=first.seasons),
             *(
-                OfferDraft(
-                    id=o.id, name=o.name, price=o.price.amount, seasons=o.seasons
-                )
+                OfferDraft(id=o.id, name=o.name, price=o.price.amount, seasons=o.seasons)
                 for o in others
             ),
         ),

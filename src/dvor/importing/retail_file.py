@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -44,14 +44,14 @@ FILE_MAX_BYTES = 200_000_000
 
 # Postage, discount, manual entry, bad debt, samples, carriage, a charity's share, corrections.
 _SERVICES = frozenset(
-    ("POST", "DOT", "D", "M", "B", "S", "C2", "CRUK", "PADS")
-    + ("ADJUST", "ADJUST2", "AMAZONFEE", "TEST001", "TEST002")
+    [
+        *("POST", "DOT", "D", "M", "B", "S", "C2", "CRUK", "PADS"),
+        *("ADJUST", "ADJUST2", "AMAZONFEE", "TEST001", "TEST002"),
+    ]
 )
 _GOODS = re.compile(r"(?=.*\d)[0-9A-Z_-]+\Z")
 _GIFT_VOUCHER = re.compile(r"(GIFT|DCGS)[0-9_]+\Z")
-_DATE = re.compile(
-    r"(\d{1,4})[/.-](\d{1,2})[/.-](\d{1,4})[ T](\d{1,2}):(\d{2})(?::(\d{2}))?\Z"
-)
+_DATE = re.compile(r"(\d{1,4})[/.-](\d{1,2})[/.-](\d{1,4})[ T](\d{1,2}):(\d{2})(?::(\d{2}))?\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -172,9 +172,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             raise WrongFile(file=path.name, why=gettext("it is larger than 200 MB"))
         content = path.read_bytes()
     except OSError as problem:
-        raise WrongFile(
-            file=path.name, why=problem.strerror or str(problem)
-        ) from problem
+        raise WrongFile(file=path.name, why=problem.strerror or str(problem)) from problem
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -223,9 +221,7 @@ def _take(rows: _Rows, line: int, row: Mapping[str, str], day_first: bool) -> No
         rows.services += 1
         return
     if not _GOODS.match(code) or len(code) > CODE_MAX_CHARACTERS:
-        raise _BadRow(
-            gettext("the stock code {code} is unknown", code=code[:CODE_MAX_CHARACTERS])
-        )
+        raise _BadRow(gettext("the stock code {code} is unknown", code=code[:CODE_MAX_CHARACTERS]))
     if quantity < 0 or row["InvoiceNo"].upper().startswith("C"):
         rows.returned += 1
         return
@@ -240,18 +236,12 @@ def _take(rows: _Rows, line: int, row: Mapping[str, str], day_first: bool) -> No
 
 def is_service(code: str) -> bool:
     """Whether a stock code names postage, a discount, a fee or a voucher instead of goods."""
-    return (
-        code in _SERVICES
-        or code.startswith("BANK CHARGES")
-        or bool(_GIFT_VOUCHER.match(code))
-    )
+    return code in _SERVICES or code.startswith("BANK CHARGES") or bool(_GIFT_VOUCHER.match(code))
 
 
 def _quantity(text: str) -> int:
     if not re.fullmatch(r"[+-]?\d{1,10}", text, re.ASCII):
-        raise _BadRow(
-            gettext("the quantity {value} is not a whole number", value=repr(text[:20]))
-        )
+        raise _BadRow(gettext("the quantity {value} is not a whole number", value=repr(text[:20])))
     quantity = int(text)
     if abs(quantity) > QUANTITY_MAX:
         raise _BadRow(gettext("the quantity {value} is too large", value=text))
@@ -260,15 +250,11 @@ def _quantity(text: str) -> int:
 
 def _pence(text: str) -> int:
     try:
-        pence = (
-            Decimal(text).scaleb(2) if re.fullmatch(r"[-+]?[\d.]{1,20}", text) else None
-        )
+        pence = Decimal(text).scaleb(2) if re.fullmatch(r"[-+]?[\d.]{1,20}", text) else None
     except InvalidOperation:
         pence = None
     if pence is None:
-        raise _BadRow(
-            gettext("the price {value} is not a number", value=repr(text[:20]))
-        )
+        raise _BadRow(gettext("the price {value} is not a number", value=repr(text[:20])))
     if pence <= 0:
         raise _BadRow(gettext("the price is not above zero"))
     if pence != int(pence):
@@ -293,6 +279,7 @@ def _day_first(found: Sequence[tuple[int, str]], places: Mapping[str, int]) -> b
 
 
 def _moment(text: str, day_first: bool) -> datetime:
+    """When it was sold. The file names no time zone; moments are only compared."""
     match = _DATE.match(text)
     if match is None:
         raise _BadRow(gettext("the date {value} is unknown", value=repr(text[:30])))
@@ -303,11 +290,9 @@ def _moment(text: str, day_first: bool) -> datetime:
         month, day = (two, one) if day_first else (one, two)
         year = three if len(match[3]) == 4 else 2000 + three
     try:
-        return datetime(year, month, day, hour, minute, second)
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError as problem:
-        raise _BadRow(
-            gettext("the date {value} is unknown", value=repr(text[:30]))
-        ) from problem
+        raise _BadRow(gettext("the date {value} is unknown", value=repr(text[:30]))) from problem
 
 
 def _products(sales: Sequence[_Sale]) -> Iterator[Product]:

@@ -52,9 +52,7 @@ decor: candle candles candlestick candleholder t-light t-lights tealight lantern
 """
 _WORDS = {
     slug: frozenset(words.split())
-    for slug, _, words in (
-        line.partition(":") for line in _CATEGORIES.split("\n") if line
-    )
+    for slug, _, words in (line.partition(":") for line in _CATEGORIES.split("\n") if line)
 }
 _ELSEWHERE = "home"
 _TWO_WORDS = {"hot water bottle": "water-bottle", "paper chain": "paper-chain"}
@@ -68,9 +66,7 @@ def title_of(description: str) -> str:
         return (text[:1].upper() + text[1:])[:TITLE_MAX_CHARACTERS]
     text = re.sub(r"[a-z0-9][a-z0-9']*", _spelled, text.lower())
     for phrase, written in _PHRASES.items():
-        text = re.sub(
-            rf"(?<![a-z]){re.escape(phrase)}", written, text, flags=re.IGNORECASE
-        )
+        text = re.sub(rf"(?<![a-z]){re.escape(phrase)}", written, text, flags=re.IGNORECASE)
     text = re.sub(r",(?=\S)", ", ", text)
     return (text[:1].upper() + text[1:])[:TITLE_MAX_CHARACTERS]
 

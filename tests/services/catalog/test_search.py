@@ -5,12 +5,12 @@ from datetime import UTC, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.services.catalog.drafts import ADMIN, STRANGER, concert, product, room, seller
 
 from dvor.contracts.catalog import Kind, ListingStatus, Search, Sort, Text
 from dvor.kernel import clock
 from dvor.kernel.errors import InvalidFields
 from dvor.services.catalog import cursors
-from tests.services.catalog.drafts import ADMIN, STRANGER, concert, product, room, seller
 
 
 async def _titles(scene, caller=STRANGER, **search) -> list[str]:

@@ -72,8 +72,9 @@ async def find(
     """
     arguments = _Arguments()
     text = arguments.add(folded(search.text, letters=roughly)) if search.text else ""
-    conditions = _conditions(search, arguments, text, viewer, everything, roughly)
-    where = " AND ".join(conditions)
+    conditions = _visible(search, arguments, viewer, everything)
+    conditions += _conditions(search, arguments, text, roughly)
+    where = " AND ".join(conditions) or "true"
     sort = effective_sort(search)
     after = cursors.read(sort, search.cursor) if search.cursor else None
     expression, kind, direction = _ORDERS[sort]
@@ -116,43 +117,42 @@ def folded(text: str, *, letters: bool) -> str:
     return lower.translate(_LETTERS) if letters else lower.replace("ё", "е")
 
 
-def _conditions(
-    search: Search,
-    arguments: _Arguments,
-    text: str,
-    viewer: UUID | None,
-    everything: bool,
-    roughly: bool,
+def _visible(
+    search: Search, arguments: _Arguments, viewer: UUID | None, everything: bool
 ) -> list[str]:
-    found = []
-    if search.status is not None:
-        # Written out for published: only then the planner may use the partial indexes.
-        published = search.status is ListingStatus.PUBLISHED
-        status = "'published'" if published else arguments.add(search.status)
-        found.append(f"status = {status}")
-    if search.status is not ListingStatus.PUBLISHED and not everything:
+    """Which listings this viewer is shown at all."""
+    if search.status is ListingStatus.PUBLISHED:
+        # Written out, no argument: only then the planner may use the partial indexes.
+        found = ["status = 'published'"]
+        if search.seller_id is None and search.kind in (None, Kind.EVENT):
+            # The shop window. A seller's own list keeps events that are over.
+            found.append("coalesce(ends_at, starts_at, 'infinity') > dvor_now()")
+        return found
+    found = [f"status = {arguments.add(search.status)}"] if search.status else []
+    if not everything:
         own = f" OR seller_id = {arguments.add(viewer)}::uuid" if viewer else ""
         found.append(f"(status = 'published'{own})")
-    if search.seller_id is not None:
-        found.append(f"seller_id = {arguments.add(search.seller_id)}::uuid")
-    elif search.status is ListingStatus.PUBLISHED and search.kind in (None, Kind.EVENT):
-        # The shop window. A seller's own list keeps events that are over.
-        found.append("coalesce(ends_at, starts_at, 'infinity') > dvor_now()")
-    if search.kind is not None:
-        found.append(f"kind = {arguments.add(search.kind)}")
-    if search.category:
-        slug = arguments.add(search.category)
-        found.append(
-            f"category IN (SELECT slug FROM categories WHERE slug = {slug} OR parent = {slug})"
-        )
-    if search.city:
-        found.append(f"lower(city) = lower({arguments.add(search.city)})")
-    if search.price_min is not None:
-        found.append(f"price_from >= {arguments.add(search.price_min)}")
-    if search.price_max is not None:
-        found.append(f"price_from <= {arguments.add(search.price_max)}")
+    return found
+
+
+def _conditions(search: Search, arguments: _Arguments, text: str, roughly: bool) -> list[str]:
+    """What was asked for."""
+    found = []
+    for sql, value in (
+        ("seller_id = {}::uuid", search.seller_id),
+        ("kind = {}", search.kind),
+        (
+            "category IN (SELECT slug FROM categories WHERE slug = {0} OR parent = {0})",
+            search.category or None,
+        ),
+        ("lower(city) = lower({})", search.city or None),
+        ("price_from >= {}", search.price_min),
+        ("price_from <= {}", search.price_max),
+    ):
+        if value is not None:
+            found.append(sql.format(arguments.add(value)))
     if text:
         words = f"words @@ {_QUERY.format(text=text)}"
         # The operator, not the function: it uses the index. Its threshold: `forgive_typos`.
         found.append(f"{text}::text <% letters" if roughly else words)
-    return found or ["true"]
+    return found

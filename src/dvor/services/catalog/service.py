@@ -1,5 +1,6 @@
 """The catalogue: one method per method of its contract."""
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
@@ -136,7 +137,7 @@ class CatalogService:
         return rules.price_lines(lines, priced, clock.now())
 
 
-def _refusing(tx: Tx):
+def _refusing(tx: Tx) -> AbstractAsyncContextManager[None]:
     return tx.refusing(
         listings_external_id_unique=ExternalIdTaken,
         listings_category_fkey=UnknownCategory,
