@@ -19,7 +19,7 @@ def show(services: Sequence[Service]) -> None:
 
 
 def _calls(services: Sequence[Service]) -> Table:
-    table = Table("service", "calls", "routes", "tasks", "timers", title="Services")
+    table = _table("Services", "service", "calls", "routes", "tasks", "timers")
     for service in services:
         table.add_row(
             service.name,
@@ -32,9 +32,16 @@ def _calls(services: Sequence[Service]) -> Table:
 
 
 def _events(services: Sequence[Service]) -> Table:
-    table = Table("event", "told by", "heard by", title="Events")
+    table = _table("Events", "event", "told by", "heard by")
     for event, listeners in heard(services).items():
         table.add_row(event.wire_name, event.source, ", ".join(listeners) or "-")
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
     return table
 
 
