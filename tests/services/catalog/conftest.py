@@ -3,10 +3,10 @@
 from uuid import UUID, uuid4
 
 import pytest
-from tests.services.catalog.drafts import seller
 
 from dvor.contracts.catalog import Listing, ListingDraft
 from dvor.kernel.caller import Caller
+from tests.services.catalog.drafts import seller
 
 
 class FakeIdentity:

@@ -3,9 +3,9 @@
 from uuid import uuid4
 
 import pytest
-from tests.services.catalog.drafts import product, room
 
 from dvor.contracts.catalog import Search
+from tests.services.catalog.drafts import product, room
 
 
 class TestReading:

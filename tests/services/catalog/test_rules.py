@@ -6,7 +6,6 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.services.catalog.drafts import FIRST_DAY, NOON, concert, facts, product, room
 
 from dvor.contracts.catalog import (
     Kind,
@@ -23,6 +22,7 @@ from dvor.contracts.catalog import (
 from dvor.kernel.errors import InvalidFields
 from dvor.kernel.periods import DateRange
 from dvor.services.catalog import rules
+from tests.services.catalog.drafts import FIRST_DAY, NOON, concert, facts, product, room
 
 prices = st.integers(0, rules.PRICE_MAX)
 

@@ -5,12 +5,13 @@ from datetime import UTC, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.services.catalog.drafts import ADMIN, STRANGER, concert, product, room, seller
 
 from dvor.contracts.catalog import Kind, ListingStatus, Search, Sort, Text
 from dvor.kernel import clock
 from dvor.kernel.errors import InvalidFields
 from dvor.services.catalog import cursors
+from dvor.services.catalog.service import CatalogService
+from tests.services.catalog.drafts import ADMIN, STRANGER, concert, product, room, seller
 
 
 async def _titles(scene, caller=STRANGER, **search) -> list[str]:
@@ -89,6 +90,15 @@ class TestText:
         await scene.publish(product(title=Text(ru="Велосипед", en="Bicycle")))
         await scene.publish(product("Лампа"))
         assert await _titles(scene, text=text) == ["Велосипед"]
+
+    async def test_is_exact_where_the_server_has_no_pg_trgm(self, scene) -> None:
+        db = scene.house.db("catalog")
+        await db.execute("DROP EXTENSION pg_trgm CASCADE")
+        catalog = CatalogService(db=db, settings=scene.house.settings)
+        await catalog.start()
+        await scene.publish(product("Лампа"))
+        assert (await catalog.search(Search(text="лампы"))).total == 1
+        assert (await catalog.search(Search(text="лаипа"))).total == 0
 
     async def test_an_exact_fit_is_not_diluted(self, scene) -> None:
         await scene.publish(product("Лампа"))

@@ -4,15 +4,6 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from tests.services.catalog.drafts import (
-    ADMIN,
-    STRANGER,
-    concert,
-    customer,
-    product,
-    room,
-    seller,
-)
 
 from dvor.contracts.catalog import (
     ExternalIdTaken,
@@ -27,6 +18,15 @@ from dvor.contracts.catalog import (
     UnknownOffer,
 )
 from dvor.kernel.errors import Forbidden, InvalidFields, Refusal, Unauthenticated
+from tests.services.catalog.drafts import (
+    ADMIN,
+    STRANGER,
+    concert,
+    customer,
+    product,
+    room,
+    seller,
+)
 
 PUBLISHED, ARCHIVED = "catalog.listing_published.v1", "catalog.listing_archived.v1"
 
