@@ -1,6 +1,6 @@
 """Carts: lines a person is about to buy, held for them together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
@@ -117,7 +117,7 @@ class Carts:
         lines = await queries.cart_lines(self.db, row["id"])
         if lines:
             await self._let_go(row["hold_id"])
-        joined = rules.joined(mine.lines, lines)
+        joined = rules.joined(mine.lines, [replace(line, id=ids.new()) for line in lines])
         try:
             changed = await self._replace(mine, joined, None)
         except Refusal:

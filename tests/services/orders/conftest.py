@@ -1,0 +1,237 @@
+"""The orders service with the contracts it calls faked: what they do is what a test decides."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from dvor.contracts.catalog import (
+    Kind,
+    ListingStatus,
+    NotOnSale,
+    OfferFacts,
+    OfferFactsList,
+    PricedLine,
+    Quote,
+    QuoteLine,
+    Text,
+)
+from dvor.contracts.inventory import Claim, Hold, HoldEnded, HoldStatus, SoldOut
+from dvor.contracts.payments import (
+    NotAuthorised,
+    Payment,
+    PaymentHistory,
+    PaymentRequest,
+    PaymentStatus,
+    UnknownPayment,
+)
+from dvor.kernel import clock, ids
+from dvor.kernel.caller import Caller, Role
+from dvor.kernel.errors import Conflict, Unavailable
+from dvor.kernel.money import Money
+from tests.conftest import House, MakeHouse
+
+PRICE = 1_000
+
+
+@dataclass
+class FakeCatalog:
+    """Sells every offer it was told of, at one price."""
+
+    sellers: dict[UUID, UUID] = field(default_factory=dict)
+    withdrawn: set[UUID] = field(default_factory=set)
+
+    def offer(self, seller: UUID) -> UUID:
+        """A new offer of this seller."""
+        found = uuid4()
+        self.sellers[found] = seller
+        return found
+
+    def _facts(self, offer_id: UUID) -> OfferFacts:
+        return OfferFacts(
+            id=offer_id,
+            listing_id=offer_id,
+            seller_id=self.sellers[offer_id],
+            kind=Kind.PRODUCT,
+            status=ListingStatus.PUBLISHED,
+            title=Text(en="A lamp"),
+            name=Text(),
+            price=Money(amount=PRICE, currency="RUB"),
+            timezone="UTC",
+            picture="/pictures/x.svg",
+        )
+
+    async def offers(self, offer_ids: tuple[UUID, ...]) -> OfferFactsList:
+        """Facts."""
+        return OfferFactsList(items=tuple(self._facts(i) for i in offer_ids))
+
+    async def quote(self, lines: tuple[QuoteLine, ...]) -> Quote:
+        """Prices."""
+        for line in lines:
+            if line.offer_id in self.withdrawn:
+                raise NotOnSale(offer_id=line.offer_id)
+        priced = tuple(
+            PricedLine(
+                offer=self._facts(line.offer_id),
+                quantity=line.quantity,
+                dates=line.dates,
+                units=1,
+                unit_price=Money(amount=PRICE, currency="RUB"),
+                total=Money(amount=PRICE * line.quantity, currency="RUB"),
+                day_prices=(PRICE,),
+            )
+            for line in lines
+        )
+        total = sum(line.total.amount for line in priced)
+        return Quote(lines=priced, total=Money(amount=total, currency="RUB"))
+
+
+@dataclass
+class FakeInventory:
+    """Holds whatever is asked for, unless told that it is sold out."""
+
+    holds: dict[UUID, Hold] = field(default_factory=dict)
+    sold_out: set[UUID] = field(default_factory=set)
+    down: bool = False
+
+    async def hold(self, hold_id: UUID, claims: tuple[Claim, ...]) -> Hold:
+        """Hold."""
+        for claim in claims:
+            if claim.offer_id in self.sold_out:
+                raise SoldOut(offer_id=claim.offer_id, left=0)
+        old = self.holds.get(hold_id)
+        if old and old.status is HoldStatus.RELEASED:
+            raise HoldEnded
+        until = clock.now() + timedelta(minutes=15)
+        self.holds[hold_id] = Hold(
+            id=hold_id, status=HoldStatus.HELD, claims=claims, expires_at=until
+        )
+        return self.holds[hold_id]
+
+    async def confirm(self, hold_id: UUID) -> Hold:
+        """Confirm."""
+        if self.down:
+            raise Unavailable
+        hold = self.holds[hold_id]
+        late = hold.status is HoldStatus.HELD and hold.expires_at <= clock.now()
+        if late or hold.status in (HoldStatus.RELEASED, HoldStatus.EXPIRED):
+            raise HoldEnded
+        return self._become(hold_id, HoldStatus.CONFIRMED)
+
+    async def release(self, hold_id: UUID) -> Hold:
+        """Release."""
+        return self._become(hold_id, HoldStatus.RELEASED)
+
+    def _become(self, hold_id: UUID, status: HoldStatus) -> Hold:
+        self.holds[hold_id] = self.holds[hold_id].model_copy(update={"status": status})
+        return self.holds[hold_id]
+
+
+@dataclass
+class FakePayments:
+    """Remembers one payment per order."""
+
+    payments: dict[UUID, Payment] = field(default_factory=dict)
+    refunds: dict[UUID, int] = field(default_factory=dict)
+    down: bool = False
+
+    async def request(self, request: PaymentRequest) -> Payment:
+        """Ask for money."""
+        if self.down:
+            raise Unavailable
+        for payment in self.payments.values():
+            if payment.order_id == request.order_id:
+                return payment
+        made = Payment(
+            id=uuid4(),
+            order_id=request.order_id,
+            order_number=request.order_number,
+            payer_id=request.payer_id,
+            amount=request.amount,
+            status=PaymentStatus.REQUESTED,
+            captured=0,
+            refunded=0,
+            declines=0,
+            pay_path="/pay/x",
+            expires_at=request.expires_at,
+            created_at=clock.now(),
+        )
+        self.payments[made.id] = made
+        return made
+
+    async def payment(self, payment_id: UUID) -> PaymentHistory:
+        """One payment."""
+        if payment_id not in self.payments:
+            raise UnknownPayment
+        return PaymentHistory(payment=self.payments[payment_id], steps=())
+
+    def become(self, payment_id: UUID, status: PaymentStatus, **more: int) -> Payment:
+        """Change a payment from outside."""
+        changed = self.payments[payment_id].model_copy(update={"status": status, **more})
+        self.payments[payment_id] = changed
+        return changed
+
+    async def capture(self, payment_id: UUID) -> Payment:
+        """Take the money."""
+        payment = self.payments[payment_id]
+        if payment.status not in (PaymentStatus.AUTHORISED, PaymentStatus.CAPTURED):
+            raise NotAuthorised
+        return self.become(payment_id, PaymentStatus.CAPTURED, captured=payment.amount.amount)
+
+    async def void(self, payment_id: UUID) -> Payment:
+        """Close it."""
+        if self.payments[payment_id].status in (PaymentStatus.CAPTURED, PaymentStatus.REFUNDED):
+            raise Conflict
+        return self.become(payment_id, PaymentStatus.VOIDED)
+
+    async def refund(self, payment_id: UUID, amount: int, key: UUID) -> Payment:
+        """Give money back, once per key."""
+        self.refunds[key] = amount
+        total = sum(self.refunds.values())
+        return self.become(payment_id, PaymentStatus.REFUNDED, refunded=total)
+
+
+@dataclass
+class Scene:
+    """A house with orders, its fakes and its people."""
+
+    house: House
+    catalog: FakeCatalog
+    inventory: FakeInventory
+    payments: FakePayments
+    customer: Caller
+    stranger: Caller
+    seller: Caller
+    admin: Caller
+
+    def payment_of(self, order_id: UUID) -> Payment:
+        """The payment of an order."""
+        return next(p for p in self.payments.payments.values() if p.order_id == order_id)
+
+
+OpenScene = Callable[[], Awaitable[Scene]]
+
+
+def person(*roles: Role) -> Caller:
+    """Somebody with these roles."""
+    return Caller(user_id=ids.new(), roles=roles or (Role.CUSTOMER,))
+
+
+@pytest.fixture
+async def scene(make_house: MakeHouse) -> Scene:
+    """The orders service among fakes."""
+    catalog, inventory, payments = FakeCatalog(), FakeInventory(), FakePayments()
+    fakes = {"catalog": catalog, "inventory": inventory, "payments": payments}
+    house = await make_house("orders", fakes=fakes, wait_seconds=2.0)
+    return Scene(
+        house,
+        catalog,
+        inventory,
+        payments,
+        person(),
+        person(),
+        person(Role.SELLER),
+        person(Role.ADMIN),
+    )
