@@ -9,6 +9,7 @@ import uvloop
 
 from dvor import topology
 from dvor.cli.data_folder import DataFolder
+from dvor.cli.problems import Problem
 from dvor.cli.progress import bar
 from dvor.cli.workers import wait_to_begin
 from dvor.contracts.catalog import Catalog
@@ -16,8 +17,8 @@ from dvor.contracts.identity import Identity
 from dvor.contracts.inventory import Inventory
 from dvor.kernel.config import Settings
 
-MIGRATE = "migrate"
-DEMO = "demo"
+_CANNOT_CONNECT = {"08", "28", "3D", "53", "57"}
+"""Classes of SQLSTATE: no connection, no permission, no database, no room, shutting down."""
 
 
 def serve(listening: int | None) -> None:
@@ -27,15 +28,25 @@ def serve(listening: int | None) -> None:
     sockets = None if listening is None else [socket.socket(fileno=listening)]
 
     async def work() -> None:
-        if MIGRATE in first:
-            await topology.migrate(settings)
-        if DEMO in first:
+        if "migrate" in first:
+            await _migrate(settings)
+        if "demo" in first:
             await _fill_demo_world(settings)
             DataFolder(Path(os.environ["DVOR_DATA"])).remember_demo_world()
         await topology.serve(settings, sockets)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work())
+
+
+async def _migrate(settings: Settings) -> None:
+    try:
+        await topology.migrate(settings)
+    except Exception as problem:
+        state = getattr(problem, "sqlstate", None) or ""
+        if not isinstance(problem, OSError) and state[:2] not in _CANNOT_CONNECT:
+            raise
+        raise Problem(f"the database server cannot be used: {problem}") from problem
 
 
 async def _fill_demo_world(settings: Settings) -> None:
