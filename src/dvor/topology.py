@@ -56,17 +56,23 @@ async def serve(settings: Settings, sockets: list[socket] | None = None) -> None
     part = "all" if "all" in settings.run else "+".join(sorted(settings.run))
     telemetry.configure(settings, part)
     async with running(settings) as house:
-        config = uvicorn.Config(
+        await http_server(house).serve(sockets=sockets)
+
+
+def http_server(house: Process) -> uvicorn.Server:
+    """What serves the routes of an open process."""
+    return uvicorn.Server(
+        uvicorn.Config(
             house.app(),
-            host=settings.host,
-            port=settings.port,
+            host=house.settings.host,
+            port=house.settings.port,
             loop="uvloop",
             http="httptools",
             lifespan="off",
             log_level="warning",
             access_log=False,
-            timeout_graceful_shutdown=settings.shutdown_seconds,
+            timeout_graceful_shutdown=house.settings.shutdown_seconds,
             timeout_keep_alive=30,
             server_header=False,
         )
-        await uvicorn.Server(config).serve(sockets=sockets)
+    )
