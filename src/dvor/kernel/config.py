@@ -182,9 +182,19 @@ def _parsed(variable: str, text: str, default: Any) -> Any:
     return text
 
 
-def variables() -> list[tuple[str, Any, str]]:
-    """Every variable: name, default, meaning. The reference in the docs is made from it."""
-    return [
-        (f.metadata["variable"], f.metadata["default"], f.metadata["meaning"])
+def reference() -> str:
+    """Every variable with its default and meaning, as the Markdown page of the docs."""
+    rows = [
+        f"| `{f.metadata['variable']}` | {_written(f.metadata['default'])} | {f.metadata['meaning']} |"
         for f in fields(Settings)
     ]
+    head = "# Configuration\n\nMade from `src/dvor/kernel/config.py`; a test compares.\n"
+    return "\n".join([head, "| variable | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def _written(default: Any) -> str:
+    if isinstance(default, frozenset):
+        return f"`{','.join(default)}`"
+    if isinstance(default, bool):
+        return f"`{int(default)}`"
+    return f"`{default}`" if default not in ("", b"", None, {}) else ""
