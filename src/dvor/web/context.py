@@ -17,12 +17,13 @@ from dvor.kernel.http import contract, page_router
 from dvor.kernel.http.routing import host
 from dvor.kernel.money import Money, shown
 from dvor.kernel.pages import Templates, page
-from dvor.web import notices
+from dvor.web import notices, pictures
 from dvor.web.forms import attempt
 
 GUEST_COOKIE = "guest"
 
 templates = Templates(package="dvor.web")
+templates.environment.filters["picture"] = pictures.address
 templates.environment.filters["minor"] = lambda amount, currency: shown(
     Money(amount=amount, currency=currency), caller.current().language
 )

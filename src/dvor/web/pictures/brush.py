@@ -94,7 +94,14 @@ def soft(drawing: str, opacity: float) -> str:
 
 
 class Dice(Random):
-    """Choices that are the same for the same seed."""
+    """Choices that are the same for the same seed; `subject` is what must be seen, if known."""
+
+    subject = ""
+
+    def case(self, *names: str) -> str:
+        """One of these scenes: the subject's own, else any."""
+        any_ = self.choice(names)
+        return self.subject if self.subject in names else any_
 
     def hue(self, *without: Hue) -> Hue:
         """One of the court's colours."""

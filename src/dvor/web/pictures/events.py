@@ -53,14 +53,14 @@ def concerts(dice: Dice) -> str:
     wall, light, other = dice.hues(3, GREEN)
     dark = arch(200, 410, 250, 326, dice.choice((INK, PLUM.deep, wall.mid)))
     glow = arch(200, 410, 300, 366, wall.deep)
-    match dice.randrange(4):
-        case 0:
+    match dice.case("piano", "cello", "guitar", "drums"):
+        case "piano":
             glow += arch(200, 410, 250, 326, OCHRE.pale)
             band = placed(_piano(), 218, 410, 1.05)
-        case 1:
+        case "cello":
             glow += dark
             band = placed(_cello(CLAY), 146, 396, 1) + placed(_cello(OCHRE), 246, 396, 1.08)
-        case 2:
+        case "guitar":
             glow += dark
             band = placed(_guitar(light), 136, 412, 0.95) + placed(_microphone(), 212, 412, 1.15) + placed(_drums(other), 278, 404, 0.62)
         case _:
@@ -74,14 +74,14 @@ def lectures(dice: Dice) -> str:
     """A lectern before a board, listeners in rows."""
     wall, board, coat = dice.hues(3)
     screen = arch(206, 300, 236, 238, WHITE) + arch(206, 290, 216, 218, board.deep)
-    match dice.randrange(5):
-        case 0:
+    match dice.case("stars", "numbers", "shapes", "arches", "leaves"):
+        case "stars":
             drawn = circle(206, 196, 33, OCHRE.mid) + "".join(ring(206, 196, r, board.light, 2) + circle(206 + r * 0.8, 196 - r * 0.6, 8, h.mid) for r, h in zip((50, 68, 88), dice.hues(3, board), strict=True))
-        case 1:
+        case "numbers":
             drawn = "".join(rect(136 + i * 32, 270 - h, 20, h, hue.mid) for i, (h, hue) in enumerate(zip((40, 66, 52, 96, 124), dice.hues(5, board), strict=True)))
-        case 2:
+        case "shapes":
             drawn = path("M176 236V156L236 236z", OCHRE.light) + rect(136, 156, 40, 80, board.mid) + rect(176, 236, 60, 36, board.light) + stroke("M176 156L236 236L272 190L212 110z", CREAM, 4)
-        case 3:
+        case "arches":
             drawn = path("M150 260V170a28 28 0 0 1 56 0V260zM212 260V190a22 22 0 0 1 44 0V260z", OCHRE.light) + path("M140 262H272V270H140z", CREAM) + circle(248, 128, 17, CREAM)
         case _:
             drawn = stroke("M206 270V180M206 210C170 200 160 170 156 150M206 190C240 184 250 160 256 136", GREEN.light, 6) + ellipse(154, 142, 17, 24, GREEN.mid) + ellipse(258, 128, 17, 24, GREEN.mid) + ellipse(206, 158, 19, 28, GREEN.light)
@@ -101,6 +101,16 @@ def _wheel(hue: Hue) -> str:
     return rect(-16, -56, 32, 56, STEEL) + ellipse(0, -60, 86, 15, STONE_DARK) + ellipse(0, -66, 86, 15, STONE) + path("M-22 -150C-20 -140 -52 -124 -50 -100C-48 -80 -30 -70 -28 -66H28C30 -70 48 -80 50 -100C52 -124 20 -140 22 -150z", hue.mid) + ellipse(0, -150, 22, 6, hue.deep) + "".join(stroke(f"M-44 {y}Q0 {y + 12} 44 {y}", hue.deep, 3) for y in (-112, -96))
 
 
+def _pot(hue: Hue) -> str:
+    steam = "".join(stroke(f"M{x} -146c-9 -12 9 -18 0 -32", WHITE, 5) for x in (-26, 0, 26))
+    return steam + rect(-84, -96, 168, 15, hue.deep, 7) + path("M-62 -108H62V-18a18 18 0 0 1 -18 18H-44a18 18 0 0 1 -18 -18z", hue.mid) + path("M14 -108H62V-18a18 18 0 0 1 -18 18H14z", hue.deep, 0.3) + ellipse(0, -108, 62, 11, hue.light)
+
+
+def _cheese() -> str:
+    holes = "".join(circle(x, y, r, OCHRE.deep) for x, y, r in ((-30, -20, 8), (0, -34, 6), (34, -18, 9), (14, -12, 5)))
+    return path("M-66 -46L54 -78L66 -46z", OCHRE.light) + rect(-66, -46, 132, 46, OCHRE.mid) + holes + rect(-84, -6, 168, 8, WOOD_DARK, 4)
+
+
 def _machine(hue: Hue) -> str:
     return path("M-96 -20H96V0H-96z", WOOD) + path("M-84 -116H70C92 -116 96 -100 96 -84V-20H52V-78H-48V-62H-84z", hue.deep) + circle(96, -92, 23, INK) + circle(96, -92, 9, STEEL) + rect(-70, -64, 8, 36, STEEL) + rect(-20, -138, 26, 22, CRIMSON.mid, 3) + path("M-150 -22C-100 -44 -60 -18 -20 -22V-6H-150z", OCHRE.mid)
 
@@ -110,13 +120,16 @@ def workshops(dice: Dice) -> str:
     wall, hue, other = dice.hues(3)
     shelf = rect(64, 196, 272, 11, WOOD_DARK, 3)
     pots = "".join(placed(path("M-18 -46C-16 -40 -28 -30 -24 -14C-22 -4 -12 0 -12 0H12C12 0 22 -4 24 -14C28 -30 16 -40 18 -46z", h.mid) + ellipse(0, -46, 18, 5, h.deep), x, 196, s) for x, h, s in zip((104, 166, 230, 292), dice.hues(4), (1, 1.3, 0.9, 1.2), strict=True))
-    match dice.randrange(3):
-        case 0:
+    match dice.case("pottery", "painting", "sewing", "cooking"):
+        case "pottery":
             thing = placed(_wheel(CLAY), 200, FLOOR, 1.2)
             top = shelf + pots
-        case 1:
+        case "painting":
             thing = placed(_easel(dice), 178, FLOOR + 4, 1.16) + "".join(placed(rect(-15, -34, 30, 34, h.mid, 4) + rect(-15, -40, 30, 9, STEEL, 2), x, FLOOR) for x, h in zip((292, 328), dice.hues(2), strict=True))
             top = ""
+        case "cooking":
+            thing = placed(_pot(hue), 136, FLOOR, 1.1) + placed(_cheese(), 290, FLOOR, 1.05)
+            top = shelf + pots
         case _:
             thing = placed(_machine(hue), 200, FLOOR, 1.18)
             top = shelf + "".join(placed(rect(-19, -28, 38, 28, h.mid, 3) + rect(-24, -34, 48, 8, WOOD, 3) + rect(-24, -4, 48, 6, WOOD, 3), x, 194) for x, h in zip((100, 160, 220, 280), dice.hues(4), strict=True))
@@ -140,10 +153,10 @@ def theatre(dice: Dice) -> str:
     back = dice.choice((PLUM.deep, BLUE.deep, OCHRE.pale, CRIMSON.pale))
     dark = back in (PLUM.deep, BLUE.deep)
     floor = rect(0, 392, 400, 108, WOOD) + "".join(stroke(f"M{x} 392L{200 + (x - 200) * 1.7:.0f} 500", WOOD_DARK, 2) for x in range(30, 400, 48))
-    match dice.randrange(3):
-        case 0:
+    match dice.case("masks", "tale", "play"):
+        case "masks":
             scene = placed(_mask(OCHRE, sad=False), 164, 232, 1.15, -12) + placed(_mask(one, sad=True), 246, 284, 1.05, 12)
-        case 1:
+        case "tale":
             moon = circle(236, 150, 38, OCHRE.light)
             castle = rect(110, 262, 180, 132, two.mid) + "".join(rect(x, 224, 44, 170, two.deep) + path(f"M{x - 6} 226L{x + 22} 172L{x + 50} 226z", one.mid) for x in (104, 252)) + arch(200, 394, 56, 84, INK) + "".join(arch(x, 300, 16, 30, OCHRE.light) for x in (126, 274))
             scene = moon + castle
@@ -162,7 +175,7 @@ def _house(dice: Dice, x: float, wide: float, tall: float, hue: Hue) -> str:
 
 def tours(dice: Dice) -> str:
     """A walk through an old street, or along a river under a bridge."""
-    night = dice.chance(0.2)
+    night = dice.case("day", "day", "day", "day", "night") == "night"
     hues = dice.hues(5)
     row = "".join(_house(dice, x, 78, dice.uniform(150, 240), hue) for x, hue in zip((-8, 74, 236, 318), hues, strict=False))
     tower = rect(160, 130, 70, 262, hues[4].mid) + path("M154 132L195 60L236 132z", hues[4].deep) + circle(195, 168, 19, WHITE) + stroke("M195 168V156M195 168L203 172", INK, 3) + arch(195, 392, 44, 110, INK) + circle(195, 54, 5, OCHRE.mid)

@@ -218,6 +218,48 @@ def _plant(dice: Dice, hue: Hue) -> str:
     return placed(plant(dice, hue), 0, 0, 1.15)
 
 
+def _pan(dice: Dice, hue: Hue) -> str:
+    return rect(52, -44, 110, 15, WOOD, 7) + path("M-86 -58H62C60 -18 44 0 28 0H-52C-68 0 -84 -18 -86 -58z", INK) + rect(-92, -64, 160, 12, STEEL, 6) + ellipse(-12, -64, 52, 15, OCHRE.light) + circle(-12, -66, 13, OCHRE.mid)
+
+
+def _cutting_board(dice: Dice, hue: Hue) -> str:
+    return rect(-56, -170, 112, 170, WOOD, 18) + rect(-20, -206, 40, 52, WOOD, 16) + circle(0, -186, 9, WOOD_DARK) + "".join(stroke(f"M{x} -150V-20", WOOD_DARK, 2) for x in (-28, 0, 28)) + circle(-14, -34, 25, "#c43d4b") + circle(30, -26, 18, GREEN.mid)
+
+
+def _heart(dice: Dice, hue: Hue) -> str:
+    return stroke("M0 -300V-150", WOOD_DARK, 3) + path("M0 -40C-90 -100 -80 -170 -40 -170C-18 -170 -4 -156 0 -142C4 -156 18 -170 40 -170C80 -170 90 -100 0 -40z", hue.mid) + path("M0 -40C90 -100 80 -170 40 -170C18 -170 4 -156 0 -142z", hue.deep, 0.3) + circle(-34, -130, 9, hue.light)
+
+
+def _baubles(dice: Dice, hue: Hue) -> str:
+    parts = ""
+    for (x, y, r), h in zip(((-52, -96, 40), (40, -70, 46), (2, -172, 36)), dice.hues(3, GREEN), strict=True):
+        parts += stroke(f"M{x} -290V{y - r}", INK, 2) + rect(x - 9, y - r - 11, 18, 14, OCHRE.deep, 3) + circle(x, y, r, h.mid) + path(f"M{x - r} {y}a{r} {r} 0 0 0 {2 * r} 0q-{r * 0.5:.0f} -14 -{r} 0t-{r} 0z", h.light) + circle(x - r * 0.4, y - r * 0.4, r * 0.16, CREAM)
+    return parts
+
+
+def _slippers(dice: Dice, hue: Hue) -> str:
+    one = path("M-58 0C-64 -14 -60 -26 -50 -30C-36 -36 -26 -30 -10 -46C8 -66 44 -58 56 -34C62 -20 60 -4 58 0z", hue.mid) + ellipse(-30, -30, 24, 8, hue.deep) + rect(-60, -8, 120, 10, hue.deep, 5)
+    return placed(one, -16, -10, 0.95) + placed(one, 20, 0)
+
+
+def _bottle(dice: Dice, hue: Hue) -> str:
+    return rect(-16, -170, 32, 40, hue.deep, 6) + path("M-16 -134C-18 -116 -44 -112 -46 -88V-14a14 14 0 0 0 14 14H32a14 14 0 0 0 14 -14V-88C44 -112 18 -116 16 -134z", hue.mid) + path("M-46 -84C-28 -74 28 -74 46 -84V-30C28 -20 -28 -20 -46 -30z", hue.light) + path("M0 -32C-24 -48 -20 -66 -9 -66C-4 -66 -1 -62 0 -58C1 -62 4 -66 9 -66C20 -66 24 -48 0 -32z", hue.deep)
+
+
+def _umbrella(dice: Dice, hue: Hue) -> str:
+    return stroke("M0 -160V-14c0 18 26 18 26 0", WOOD_DARK, 7) + path("M-92 -110a92 92 0 0 1 184 0q-15 -14 -30.7 0q-15 -14 -30.700 0q-15 -14 -30.600 0q-15 -14 -30.700 0q-15 -14 -30.700 0q-15 -14 -30.600 0z", hue.mid) + path("M-31 -110C-30 -160 -14 -190 0 -202C14 -190 30 -160 31 -110q-15 -14 -31 0q-15 -14 -31 0z", hue.light)
+
+
+SUBJECTS: dict[str, Thing] = {
+    "mug": _mug, "teapot": _teapot, "jug": _jug, "bowl": _bowl, "plates": _plates, "spoons": _spoons, "pan": _pan,
+    "board": _cutting_board, "lamp": _lamp, "vase": _vase, "candles": _candles, "frame": _frame, "clock": _clock,
+    "heart": _heart, "folded": _folded, "cushion": _cushion, "basket": _basket, "gift": _gift, "bag": _bag,
+    "books": _books, "pencils": _pencils, "letter": _letter, "notebook": _notebook, "cake": _cake, "baubles": _baubles,
+    "dress": _dress, "handbag": _handbag, "hat": _straw_hat, "shoes": _shoes, "slippers": _slippers, "blocks": _blocks,
+    "bear": _bear, "train": _train, "tea": _tin, "jar": _jar, "coffee": _coffee, "cupcake": _cupcake, "bottle": _bottle,
+    "umbrella": _umbrella, "plant": _plant, "croissant": _croissant, "balloons": _balloons,
+}  # fmt: skip
+
 THINGS: dict[str, tuple[Thing, ...]] = {
     "home": (_lamp, _jug, _vase, _plant, _basket, _clock, _teapot),
     "kitchen": (_teapot, _mug, _jug, _bowl, _plates, _spoons),
@@ -235,6 +277,8 @@ THINGS: dict[str, tuple[Thing, ...]] = {
 def draw(category: str, dice: Dice) -> str:
     """Two or three things of the category on a counter in an arch."""
     things = dice.sample(THINGS.get(category, THINGS["home"]), 3)
+    if dice.subject in SUBJECTS:
+        things = [SUBJECTS[dice.subject], *(thing for thing in things if thing is not SUBJECTS[dice.subject])]
     back, first, second, third = dice.hues(4)
     if dice.chance(0.5):
         back = OCHRE
@@ -243,7 +287,7 @@ def draw(category: str, dice: Dice) -> str:
     scene = niche(back, dice) + _above(dice, back) + counter(front, top, boards=dice.chance(0.6))
     if dice.chance(0.3):
         return scene + placed(things[0](dice, first), 200, FLOOR + 4, 1.66)
-    if dice.chance(0.4):
+    if len(things) < 3 or dice.chance(0.4):
         return scene + placed(things[0](dice, first), 134, FLOOR + 2, 1.36) + placed(things[1](dice, second), 280, FLOOR + 4, 1.1)
     return (
         scene + placed(things[1](dice, second), 92, FLOOR, 0.98) + placed(things[2](dice, third), 314, FLOOR, 0.98)

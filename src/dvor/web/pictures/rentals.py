@@ -47,15 +47,15 @@ def tools(dice: Dice) -> str:
     board = arch(200, 360, 300, 310, wall.pale) + holes
     hung = dice.sample([_hammer, _saw, _wrench, _screwdriver], 3)
     pegs = "".join(placed(rect(-3, -10, 6, 16, WOOD_DARK, 3) + tool(hue), x, y, 0.92) for tool, hue, x, y in zip(hung, (first, second, third), (124, 200, 276), (180, 132, 180), strict=True))
-    below = dice.randrange(3)
+    below = dice.case("drill", "toolbox", "both", "ladder")
     bench = counter(WOOD, WOOD_DARK)
-    if below == 0:
+    if below == "drill":
         thing = placed(_drill(dice.hue(wall)), 186, FLOOR, 1.15)
-    elif below == 1:
+    elif below == "toolbox":
         thing = placed(_toolbox(dice.hue(wall)), 200, FLOOR, 1.1)
     else:
         thing = placed(_toolbox(first), 140, FLOOR, 0.8) + placed(_drill(second), 268, FLOOR, 0.85)
-    if dice.chance(0.2):
+    if below == "ladder":
         return rect(0, 0, 400, 500, wall.light) + board + placed(_ladder(), 290, FLOOR, 1.1) + bench + placed(_toolbox(first), 160, FLOOR, 1.05) + placed(_hammer(second), 130, 160)
     return rect(0, 0, 400, 500, wall.light) + board + pegs + bench + thing
 
@@ -81,7 +81,7 @@ def bikes(dice: Dice) -> str:
         back = rect(0, 0, 400, 500, wall.light) + arch(200, FLOOR, 236, 312, wall.deep) + arch(200, FLOOR, 204, 296, wall.mid) + rect(196, 190, 8, 216, wall.deep) + circle(182, 300, 5, OCHRE.light) + rect(0, FLOOR, 400, 100, STONE) + rect(0, FLOOR, 400, 8, STONE_DARK)
     else:
         back = sky(dice, night=False) + path("M0 330C90 270 180 300 240 322S360 290 400 320V500H0z", GREEN.light) + placed(tree(dice, 190), 80, 380) + placed(tree(dice, 150), 330, 370) + rect(0, 376, 400, 124, GREEN.mid) + path("M0 410H400V470H0z", STONE)
-    thing = placed(_scooter(first), 204, 440, 1.35) if dice.chance(0.25) else placed(_bike(dice, first), 200, 438, 1.26, 0, dice.chance(0.5))
+    thing = placed(_scooter(first), 204, 440, 1.35) if dice.case("bike", "bike", "bike", "scooter") == "scooter" else placed(_bike(dice, first), 200, 438, 1.26, 0, dice.chance(0.5))
     return back + thing + (placed(tree(dice, 90), 40, 470) if dice.chance(0.4) else "")
 
 
@@ -129,7 +129,7 @@ def _tripod() -> str:
 def cameras(dice: Dice) -> str:
     """A camera: at a viewpoint, in a studio, on a counter."""
     hue, back = dice.hues(2)
-    shown = _camera(hue) if dice.chance(0.65) else _film_camera(hue)
+    shown = _camera(hue) if dice.case("camera", "camera", "film") == "camera" else _film_camera(hue)
     match dice.randrange(3):
         case 0:
             return sky(dice, night=False) + _mountains(dice, GREEN.mid, BLUE.light, WHITE) + path("M0 388C140 366 280 370 400 392V500H0z", GREEN.deep) + placed(_tripod(), 200, 290) + placed(shown, 200, 286, 0.9)
@@ -160,14 +160,14 @@ def _ball(hue: Hue) -> str:
 def sport(dice: Dice) -> str:
     """Boards on a beach, a kayak on a lake, skis in snow, a ball on a field."""
     hue, other = dice.hues(2)
-    match dice.randrange(4):
-        case 0:
+    match dice.case("sup", "kayak", "skis", "ball"):
+        case "sup":
             sea = rect(0, 282, 400, 90, BLUE.mid) + stroke("M40 312h46M180 330h60M300 306h50", BLUE.light, 4)
             boards = placed(_board(hue, other), 150, 448, 1, -5) + placed(_board(other, hue), 252, 452, 1.08, 4)
             return sky(dice, night=False) + sea + path("M0 366C120 350 260 372 400 358V500H0z", OCHRE.light) + boards
-        case 1:
+        case "kayak":
             return sky(dice, night=False) + _mountains(dice, GREEN.deep, GREEN.light, WHITE) + rect(0, 340, 400, 160, BLUE.mid) + stroke("M30 380h60M280 372h70M60 470h80M250 480h60M190 400h40", BLUE.light, 4) + placed(_kayak(hue), 200, 446, 1.12, -3)
-        case 2:
+        case "skis":
             return sky(dice, night=False) + _mountains(dice, BLUE.light, BLUE.pale, WHITE) + "".join(placed(tree(Dice("fir"), 130), x, 396) for x in (46, 352)) + path("M0 372C130 340 280 366 400 384V500H0z", WHITE) + ellipse(200, 458, 104, 13, BLUE.light) + placed(_skis(hue, other), 200, 454)
         case _:
             stripes = "".join(path(f"M{200 + (i - 3) * 60} 330L{200 + (i - 3) * 190} 500H{200 + (i - 2) * 190}L{200 + (i - 2) * 60} 330z", GREEN.mid if i % 2 else GREEN.deep) for i in range(6))
