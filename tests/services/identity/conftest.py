@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from dvor.contracts.identity import Credentials, Registration, Tokens, User
 from dvor.kernel.caller import Caller, Role, asking
@@ -24,11 +25,11 @@ class People:
     def registration(self, email: str, **more: Any) -> Registration:
         """Somebody who wants an account."""
         given = {"email": email, "password": self.password, "name": "Vera Lund"}
-        return Registration(**given | more)
+        return Registration.model_validate(given | more)
 
     def credentials(self, email: str, password: str = password) -> Credentials:
         """What they prove themselves with."""
-        return Credentials(email=email, password=password)
+        return Credentials(email=email, password=SecretStr(password))
 
     def calling(self, user: User, **more: Any) -> AbstractContextManager[Caller]:
         """Within, this person asks."""

@@ -39,7 +39,7 @@ _IMAGE = {"schema": {"type": "string", "contentMediaType": "image/*"}}
 _IMAGE_BODY = {
     "requestBody": {
         "required": True,
-        "content": {kind: _IMAGE for kind in ("image/png", "image/jpeg", "image/webp")},
+        "content": dict.fromkeys(("image/png", "image/jpeg", "image/webp"), _IMAGE),
     }
 }
 
@@ -127,9 +127,14 @@ async def end_session(session_id: UUID, identity: Service) -> None:
 
 
 @users.get("")
-async def list_users(search: Annotated[UserSearch, Query()], identity: Service) -> UserPage:
+async def list_users(
+    identity: Service,
+    text: Line = "",
+    cursor: Annotated[str | None, Query(max_length=400)] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> UserPage:
     """All accounts, newest first. Admins only."""
-    return await identity.users(search)
+    return await identity.users(UserSearch(text=text, cursor=cursor, limit=limit))
 
 
 @users.post("/{user_id}/actions/{action}")

@@ -115,7 +115,7 @@ def _spellings(lowered: str) -> set[str]:
 
 
 def _guessable(spelling: str, personal: set[str]) -> bool:
-    if spelling in _WORDS or spelling in personal or spelling[::-1] in _WORDS:
+    if {spelling, spelling[::-1]} & (_WORDS | personal):
         return True
     return len(spelling) >= LENGTH_MIN and not _without_runs(spelling, personal)
 
@@ -141,7 +141,8 @@ def _without_runs(spelling: str, personal: set[str]) -> str:
             kept.append(rest[position])
             position += 1
     remainder = re.sub(r"(19|20)\d\d", "", "".join(kept))
-    remainder = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", remainder)
+    if any(letter.isalpha() for letter in remainder):
+        remainder = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", remainder)
     return remainder if len(remainder) > 3 else ""
 
 

@@ -60,7 +60,7 @@ class IdentityService(contract.Identity):
         self.keyring = KeyRing(db)
         self._passwords = Passwords()
         self._proofs = Proofs(db, self._passwords)
-        # One at a time: a decoded picture takes up to 80 MB.
+        # One at a time: decoding takes up to 90 MB, of a WebP up to 310 MB.
         self._pictures = Threads(at_once=1, waiting_max=50)
         self.idle = timedelta(seconds=settings.session_idle_seconds)
         self._touch_after = min(rules.TOUCH_AFTER, self.idle / 10)

@@ -210,29 +210,31 @@ async def count_attempt(
 ) -> bool:
     """Count an attempt before it is evaluated; False while this subject has to wait.
 
-    The n-th of `waits` is the wait after the n-th attempt. A count from the future is forgotten:
-    the virtual clock went back.
+    The n-th of `waits` is the wait after the n-th attempt. Nothing to wait for is the past and
+    not the present, because parallel attempts read the clock before they wait for the row. A
+    count from the future is forgotten: the virtual clock went back.
     """
     return (
         await db.fetchval(
             """
-        WITH t AS (SELECT dvor_now() AS now)
-        INSERT INTO attempts AS a (subject, count, last_at, retry_at)
-        SELECT $1, 1, now, now + ($2::interval[])[1] FROM t
-        ON CONFLICT (subject) DO UPDATE SET
-            count = CASE WHEN a.last_at BETWEEN excluded.last_at - $3::interval
-                                            AND excluded.last_at + interval '1 minute'
-                         THEN a.count + 1 ELSE 1 END,
-            last_at = excluded.last_at,
-            retry_at = excluded.last_at + ($2::interval[])[least(
-                CASE WHEN a.last_at BETWEEN excluded.last_at - $3::interval
-                                        AND excluded.last_at + interval '1 minute'
-                     THEN a.count + 1 ELSE 1 END,
-                cardinality($2::interval[]))]
-        WHERE a.retry_at <= excluded.last_at
-           OR a.last_at > excluded.last_at + interval '1 minute'
-        RETURNING true
-        """,
+            WITH t AS (SELECT dvor_now() AS now)
+            INSERT INTO attempts AS a (subject, count, last_at, retry_at)
+            SELECT $1, 1, now, coalesce(now + nullif(($2::interval[])[1], '0'), '-infinity') FROM t
+            ON CONFLICT (subject) DO UPDATE SET
+                (count, last_at, retry_at) = (
+                    SELECT n, excluded.last_at, coalesce(
+                        excluded.last_at
+                            + nullif(($2::interval[])[least(n, cardinality($2::interval[]))], '0'),
+                        '-infinity')
+                    FROM (SELECT CASE
+                        WHEN a.last_at BETWEEN excluded.last_at - $3::interval
+                                           AND excluded.last_at + interval '1 minute'
+                        THEN a.count + 1 ELSE 1 END) AS c (n)
+                )
+            WHERE a.retry_at <= excluded.last_at
+               OR a.last_at > excluded.last_at + interval '1 minute'
+            RETURNING true
+            """,
             subject,
             list(waits),
             forget_after,
