@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from dvor.cli.data_folder import DataFolder, InUse
@@ -29,7 +29,7 @@ def at_hand(data: Path, *, existing: bool = False) -> Iterator[Settings]:
             raise
         yield _settings(folder, used.database_url, used.port)
         return
-    with folder:
+    with closing(folder):
         configured = Settings.from_environment().database_url
         if configured:
             yield _settings(folder, configured)

@@ -1,0 +1,123 @@
+"""The commands that say or check something."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dvor import __version__
+from dvor.cli import quality
+from tests.cli.running import StartUp, assert_one_line, run
+
+COMMANDS = ["up", "test", "check", "help", "version", "graph", "audit", "migrate", "bench"]
+COMMANDS += ["proto", "lock", "import", "replay"]
+
+
+class TestHelp:
+    def test_lists_every_command_and_nothing_hidden(self) -> None:
+        done = run("help")
+        assert done.returncode == 0
+        listed = done.stdout.partition("Commands:")[2].splitlines()
+        assert [line.split()[0] for line in listed if line.startswith("  ")] == COMMANDS
+
+    def test_of_one_command_names_its_options(self) -> None:
+        said = run("help", "up").stdout
+        for option in ("--port", "--data", "--no-demo", "--workers"):
+            assert option in said
+
+    def test_of_no_command_is_one_line(self) -> None:
+        done = run("help", "dance")
+        assert_one_line(done, "dance")
+        assert done.returncode == 2
+
+    def test_loads_neither_services_nor_libraries_of_theirs(self) -> None:
+        done = run("help", PYTHONPROFILEIMPORTTIME="1")
+        for module in ("dvor.topology", "fastapi", "asyncpg", "grpc"):
+            assert f" {module}\n" not in done.stderr
+
+
+def test_version_is_said() -> None:
+    assert run("version").stdout == f"dvor {__version__}\n"
+
+
+def test_graph_shows_services_calls_and_events() -> None:
+    said = run("graph").stdout
+    for part in (
+        "flowchart LR",
+        "  orders --> inventory",
+        "orders.order_paid.v1",
+        "  orders -. OrderCancelled, ",
+    ):
+        assert part in said
+
+
+class TestAudit:
+    def test_of_no_dvor_is_one_line_and_makes_nothing(self, tmp_path: Path) -> None:
+        done = run("audit", "--data", tmp_path / "data")
+        assert_one_line(done, "no Dvor", "--data")
+        assert not (tmp_path / "data").exists()
+
+    def test_works_beside_a_running_dvor_and_after_it(self, up: StartUp, tmp_path: Path) -> None:
+        running = up()
+        beside = run("audit", "--json", "--data", tmp_path / "data")
+        assert beside.returncode == 0, beside.stderr
+        assert json.loads(beside.stdout)
+        running.stop()
+        after = run("audit", "--data", tmp_path / "data")
+        assert after.returncode == 0, after.stderr
+        assert "I1" in after.stdout
+
+
+class TestImport:
+    FILE = (
+        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+        "536365,85123A,WHITE HANGING HEART T-LIGHT HOLDER,6,2010-12-01 08:26:00,2.55,17850,UK\n"
+        "536365,71053,WHITE METAL LANTERN,six,2010-12-01 08:26:00,3.39,17850,UK\n"
+        "536366,84406B,CREAM CUPID HEARTS COAT HANGER,8,2010-12-01 08:28:00,2.75,17850,UK\n"
+    )
+
+    def test_brings_good_rows_in_once_and_names_bad_ones(self, tmp_path: Path) -> None:
+        file = tmp_path / "retail.csv"
+        file.write_text(self.FILE)
+        words = ("import", "retail", file, "--data", tmp_path / "data")
+        dry = run(*words, "--dry-run")
+        assert "2 created" in dry.stdout, dry.stderr
+        assert "dry run" in dry.stdout
+        first = run(*words)
+        assert first.returncode == 0, first.stderr
+        assert "2 created" in first.stdout
+        assert "line 3: " in first.stdout
+        again = run(*words)
+        assert "0 created, 0 changed, 2 unchanged" in again.stdout
+
+    def test_of_another_kind_of_file_is_one_line(self, tmp_path: Path) -> None:
+        file = tmp_path / "letter.txt"
+        file.write_text("dear\n")
+        done = run("import", "retail", file, "--data", tmp_path / "data")
+        assert_one_line(done, "letter.txt")
+        assert not (tmp_path / "data").exists()
+
+
+class TestTest:
+    def test_runs_a_part_and_ends_with_the_runners_summary(self, tmp_path: Path) -> None:
+        part = tmp_path / "test_part.py"
+        part.write_text("def test_it(): pass\n")
+        done = run("test", "default", str(part), "-p", "no:cacheprovider")
+        assert done.returncode == 0, done.stdout
+        assert "1 passed" in done.stdout.strip().splitlines()[-1]
+
+    def test_answers_the_runners_code(self, tmp_path: Path) -> None:
+        part = tmp_path / "test_part.py"
+        part.write_text("def test_it(): assert False\n")
+        assert run("test", str(part), "-p", "no:cacheprovider").returncode == 1
+
+
+class TestCheck:
+    def test_shows_what_fails_and_fails(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        checks = {"good": ("-c", "print('quiet')"), "bad": ("-c", "exit('loud')")}
+        monkeypatch.setattr(quality, "_CHECKS", checks)
+        assert quality.check() == 1
+        said = capsys.readouterr().out
+        assert said.splitlines() == ["✓ good", "✗ bad", "loud", "1 of 2 checks passed"]
