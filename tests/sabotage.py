@@ -28,9 +28,7 @@ async def _execute(service: str, sql: str) -> None:
         await connection.execute(sql)
 
 
-SABOTAGES: dict[str, Callable[[], None]] = {
-    found.__name__: found for found in (unjudged_holds,)
-}
+SABOTAGES: dict[str, Callable[[], None]] = {found.__name__: found for found in (unjudged_holds,)}
 
 if __name__ == "__main__":
     from dvor.cli.app import run

@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,7 +150,7 @@ async def running_site(
     *,
     sabotage: str = "",
     world: MakeWorld | None = None,
-    **extra: str,
+    extra: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Site]:
     """A Dvor of this shape on fresh databases, with the demo world or another one in it."""
     port = free_port()
@@ -165,7 +165,7 @@ async def running_site(
         "DVOR_PAYMENTS_WEBHOOK_URL": f"http://127.0.0.1:{port}/api/v1/orders/payment-webhooks",
         "DVOR_LOG_LEVEL": "warning",
         "DVOR_DEMO": "1",
-        **extra,
+        **(extra or {}),
     }
     settings = Settings.from_environment(environment)
     await topology.migrate(settings)
@@ -207,5 +207,3 @@ async def site(request: pytest.FixtureRequest, postgres: str) -> AsyncIterator[S
 async def customer(site: Site) -> Api:
     """The demo customer."""
     return await site.signed_in("customer@dvor.example")
-
-

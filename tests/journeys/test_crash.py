@@ -50,7 +50,7 @@ class TestKilledDuringCheckout:
         dice = random.Random(SEED)
         limits = {"DVOR_HOLD_TTL_SECONDS": str(HOLD_SECONDS), "DVOR_PAYMENT_MARGIN_SECONDS": "2"}
         limits |= {"DVOR_ACCESS_TOKEN_SECONDS": "3600"}
-        async with running_site("embedded", postgres, **limits) as site:
+        async with running_site("embedded", postgres, extra=limits) as site:
             api = await site.signed_in("customer@dvor.example")
             offers = [(await offer(api, kind))["id"] for kind in ("product", "event")]
             shoppers = [
@@ -66,13 +66,17 @@ class TestKilledDuringCheckout:
             for shopper in shoppers:
                 shopper.cancel()
             await asyncio.gather(*shoppers, return_exceptions=True)
+            left = await unfinished(site)
             for _ in range(HEAL_SECONDS * 2):
-                if not (left := await unfinished(site)):
+                if not left:
                     break
                 await asyncio.sleep(0.5)
+                left = await unfinished(site)
             assert not left
             async with raw_connection(site.settings.database("orders")) as connection:
-                ended = dict(await connection.fetch("SELECT status, count(*) FROM orders GROUP BY 1"))
+                ended = dict(
+                    await connection.fetch("SELECT status, count(*) FROM orders GROUP BY 1")
+                )
             assert ended.get("paid", 0) > 0
             assert ended.get("cancelled", 0) > 0
             report = await audit(site.database_urls)

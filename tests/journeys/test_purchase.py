@@ -123,11 +123,9 @@ class TestPurchase:
         found = await offer(customer, "product")
         order = await customer.post("/orders", {"lines": [{"offer_id": found["id"]}]})
         await pay(customer, order["pay_path"], DECLINED)
-        for _ in range(50):
-            shown = await customer.get(f"/orders/{order['id']}")
-            if "payment_declined" in names(shown):
-                break
-            await asyncio.sleep(0.1)
+        shown = await customer.get(f"/orders/{order['id']}")
+        while "payment_declined" not in names(shown):
+            shown = await customer.get(f"/orders/{order['id']}/changes", after=shown["version"])
         assert shown["status"] == "processing"
         assert "payment_declined" in names(shown)
         await pay(customer, order["pay_path"], SUCCESS)

@@ -103,9 +103,7 @@ async def arena(
 
 class TestTwoHundredBuyers:
     @pytest.mark.parametrize("arena", [("", BUYERS)], indirect=True)
-    async def test_exactly_twenty_units_are_sold(
-        self, arena: tuple[Site, UUID, list[str]]
-    ) -> None:
+    async def test_exactly_twenty_units_are_sold(self, arena: tuple[Site, UUID, list[str]]) -> None:
         site, offer_id, tokens = arena
         ended = await race(site, offer_id, tokens)
         assert ended == {"paid": UNITS, "409 inventory.sold_out": BUYERS - UNITS}

@@ -102,9 +102,7 @@ class TestForms:
         assert page.status_code == 200
         return dict(re.findall(r'name="(_csrf|_key)" value="([^"]+)"', page.text))
 
-    async def post(
-        self, house: House, fields: dict[str, str], headers: dict[str, str]
-    ) -> int:
+    async def post(self, house: House, fields: dict[str, str], headers: dict[str, str]) -> int:
         """Send the sign-in form; answers the status."""
         data = {"email": "nobody@dvor.example", "password": "wrong wrong"} | fields
         answer = await house.http.post("/sign-in", data=data, headers=headers)

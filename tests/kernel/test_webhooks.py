@@ -5,8 +5,9 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from dvor.kernel import webhooks
 from standardwebhooks import Webhook
+
+from dvor.kernel import webhooks
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 OLD, NEW, FOREIGN = b"o" * 32, b"n" * 32, b"f" * 32

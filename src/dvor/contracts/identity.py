@@ -306,11 +306,15 @@ class Identity(Protocol):
         """End one of one's own sessions."""
         ...
 
-    async def profiles(self, user_ids: Annotated[tuple[UUID, ...], Field(max_length=200)]) -> PublicProfiles:
+    async def profiles(
+        self, user_ids: Annotated[tuple[UUID, ...], Field(max_length=200)]
+    ) -> PublicProfiles:
         """Public profiles: for listings."""
         ...
 
-    async def contacts(self, user_ids: Annotated[tuple[UUID, ...], Field(max_length=200)]) -> Contacts:
+    async def contacts(
+        self, user_ids: Annotated[tuple[UUID, ...], Field(max_length=200)]
+    ) -> Contacts:
         """Where to reach people. Services only."""
         ...
 

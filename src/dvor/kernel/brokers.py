@@ -344,7 +344,9 @@ class Consumer:
             await self._apply_together(envelopes)
         except Exception as problem:  # noqa: BLE001 - one bad message must not hold up the rest
             if len(envelopes) > 1:
-                LOG.info("batch failed, one by one", service=self._db.service, problem=repr(problem))
+                LOG.info(
+                    "batch failed, one by one", service=self._db.service, problem=repr(problem)
+                )
             for envelope in envelopes:
                 await self._apply_alone(envelope)
 
@@ -440,4 +442,3 @@ def broker(settings: Settings) -> LocalBroker:
     if settings.broker != "local":
         raise ValueError(f"DVOR_BROKER={settings.broker!r}: only local is built so far")
     return LocalBroker(settings.database("broker"), settings)
-

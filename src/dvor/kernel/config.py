@@ -25,7 +25,9 @@ class Settings:
         "DVOR_RUN", frozenset({"all"}), "which parts run in this process: all, or names by comma"
     )
     edge: bool = _variable(
-        "DVOR_EDGE", False, "serve the REST routes of all services, also of those that run elsewhere"
+        "DVOR_EDGE",
+        False,
+        "serve the REST routes of all services, also of those that run elsewhere",
     )
     addresses: Mapping[str, str] = _variable(
         "DVOR_ADDRESS_*", {}, "host:port of the gRPC server of a part that runs elsewhere"
@@ -163,7 +165,9 @@ class Settings:
                     if name.startswith(stem)
                 }
             elif variable in environment:
-                values[entry.name] = _parsed(variable, environment[variable], entry.metadata["default"])
+                values[entry.name] = _parsed(
+                    variable, environment[variable], entry.metadata["default"]
+                )
         return Settings(**values)
 
 

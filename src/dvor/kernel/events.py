@@ -32,4 +32,3 @@ class Event(Message):
     def aggregate_id(self) -> UUID:
         """The thing this fact is about."""
         return getattr(self, self.aggregate)
-

@@ -3,7 +3,15 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+)
 
 Int = Annotated[int, Strict(), Field(ge=-(2**63), le=2**63 - 1)]
 """A whole number that fits a database bigint. `"1"`, `1.0` and `True` are refused."""

@@ -23,7 +23,9 @@ def scripts(package: str) -> list[tuple[str, str]]:
     """The SQL scripts of a service: the kernel's first, then its own by number."""
     found = [("0000_kernel", (files("dvor.kernel") / "migrations.sql").read_text())]
     folder = files(package) / "migrations"
-    own: list[Traversable] = sorted(folder.iterdir(), key=lambda f: f.name) if folder.is_dir() else []
+    own: list[Traversable] = (
+        sorted(folder.iterdir(), key=lambda f: f.name) if folder.is_dir() else []
+    )
     found += [(f.name.removesuffix(".sql"), f.read_text()) for f in own if f.name.endswith(".sql")]
     return found
 

@@ -54,7 +54,9 @@ class Process:
     @property
     def here(self) -> list[Service]:
         """The services that run in this process."""
-        return [s for s in self.services if self.settings.runs(s.name) and s.name not in self._fakes]
+        return [
+            s for s in self.services if self.settings.runs(s.name) and s.name not in self._fakes
+        ]
 
     def database(self, service: str) -> Database | None:
         """A service's database, if the service runs here."""

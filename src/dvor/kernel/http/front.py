@@ -88,7 +88,9 @@ class Front:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         carried = dict(headers)
-        carried["dvor-request-id"] = given if re.fullmatch(r"[A-Za-z0-9_.-]{8,64}", given) else new().hex
+        carried["dvor-request-id"] = (
+            given if re.fullmatch(r"[A-Za-z0-9_.-]{8,64}", given) else new().hex
+        )
         with telemetry.extract(carried, f"{scope['method']} {scope['path']}"):
             await self._measured(scope, receive, send, headers)
 
@@ -134,7 +136,7 @@ class Front:
                 raise
             with asking(ANONYMOUS.model_copy(update={"language": language})):
                 await problems.answer(scope["path"], refusal)(scope, receive, send)
-        except Exception as error:  # noqa: BLE001 - the last place that can say something
+        except Exception as error:
             if started:
                 raise
             await problems.crashed(scope["path"], error)(scope, receive, send)
@@ -191,7 +193,9 @@ class Front:
             out.setdefault("cache-control", "private, no-store")
         html = out.get("content-type", "").startswith("text/html")
         if html and "dvor.new_visit" in scope:
-            out.append("set-cookie", self._cookie(VISIT_COOKIE, scope["dvor.new_visit"], 31_536_000))
+            out.append(
+                "set-cookie", self._cookie(VISIT_COOKIE, scope["dvor.new_visit"], 31_536_000)
+            )
         if scope.get("dvor.session_ended"):
             out.append("set-cookie", self._cookie(self._settings.session_cookie, "", 0))
 

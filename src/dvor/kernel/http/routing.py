@@ -96,9 +96,7 @@ async def _run_once(request: Request, run: Endpoint, house: Host, service: str) 
             database, principal, operation, key, body, house.settings.idempotency_lease_seconds
         )
         if isinstance(won, idempotency.Answer):
-            return Response(
-                won.body, won.status, {**won.headers, "idempotency-replayed": "true"}
-            )
+            return Response(won.body, won.status, {**won.headers, "idempotency-replayed": "true"})
         try:
             response = await run(request)
         except BaseException:
@@ -168,7 +166,9 @@ def api_router(*, prefix: str = "", tags: list[str] | None = None) -> APIRouter:
     """A router under /api/v1 whose unsafe routes run once per idempotency key."""
     problem = {
         "description": "Refused: RFC 9457 problem details",
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+        },
     }
     return APIRouter(
         prefix=f"/api/v1{prefix}",

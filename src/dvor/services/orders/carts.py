@@ -188,9 +188,7 @@ class Carts:
             amount = sum(line.total.amount for line in lines)
             total = Money(amount=amount, currency=currencies.pop())
         held = cart.held_until if cart.held_until and cart.held_until > clock.now() else None
-        return Cart(
-            id=cart.id, lines=lines, total=total, held_until=held, version=cart.version
-        )
+        return Cart(id=cart.id, lines=lines, total=total, held_until=held, version=cart.version)
 
     async def _priced(self, lines: list[StoredLine]) -> dict[UUID, tuple[PricedLine, str]]:
         if not lines:

@@ -333,8 +333,6 @@ async def cards(
     return await db.fetch(_CARDS, *args)
 
 
-
-
 async def touch(tx: Tx, order_id: UUID) -> None:
     """Something new is to be seen of an order."""
     await tx.execute("UPDATE orders SET version = version + 1 WHERE id = $1", order_id)

@@ -126,9 +126,7 @@ class OrdersService:
                     work = OrderWork(order_id=order_id)
                     rescue = clock.now() + timedelta(seconds=RESCUE_SECONDS)
                     tx.enqueue(finish_order, work, key=f"{order_id} pay", run_at=rescue)
-                    tx.enqueue(
-                        expire_order, work, key=f"{order_id} expire", run_at=hold.expires_at
-                    )
+                    tx.enqueue(expire_order, work, key=f"{order_id} expire", run_at=hold.expires_at)
                     tx.emit(
                         OrderCreated(
                             order_id=order_id,
