@@ -1,51 +1,21 @@
-"""Orders, payments and sessions in words."""
+"""Orders and sessions in words."""
 
 from datetime import date
 
 from babel.dates import format_date
 
-from dvor.contracts.catalog import Kind, ListingStatus
 from dvor.contracts.orders import OrderStatus, TimelineEntry
-from dvor.contracts.payments import PaymentStatus
 from dvor.kernel import caller
-from dvor.kernel.caller import Role
 from dvor.kernel.money import Money, shown
 from dvor.kernel.texts import N_
 from dvor.kernel.texts import gettext as _
 
 ORDER_STATUSES = {
-    OrderStatus.CREATED: N_("Created"),
-    OrderStatus.PROCESSING: N_("Awaiting payment"),
+    OrderStatus.CREATED: N_("Awaiting payment"),
+    OrderStatus.PROCESSING: N_("Being processed"),
     OrderStatus.PAID: N_("Paid"),
     OrderStatus.DELIVERED: N_("Handed over"),
     OrderStatus.CANCELLED: N_("Cancelled"),
-}
-
-LISTING_STATUSES = {
-    ListingStatus.DRAFT: N_("Draft"),
-    ListingStatus.PUBLISHED: N_("On sale"),
-    ListingStatus.ARCHIVED: N_("Off sale"),
-}
-
-PAYMENT_STATUSES = {
-    PaymentStatus.REQUESTED: N_("Not paid yet"),
-    PaymentStatus.AUTHORISED: N_("Set aside on the card"),
-    PaymentStatus.CAPTURED: N_("Charged"),
-    PaymentStatus.REFUNDED: N_("Given back"),
-    PaymentStatus.VOIDED: N_("Closed, nothing charged"),
-}
-
-KINDS = {
-    Kind.PRODUCT: N_("Goods"),
-    Kind.RENTAL: N_("Rentals"),
-    Kind.STAY: N_("Stays"),
-    Kind.EVENT: N_("Events"),
-}
-
-ROLES = {
-    Role.CUSTOMER: N_("customer"),
-    Role.SELLER: N_("seller"),
-    Role.ADMIN: N_("admin"),
 }
 
 _EVENTS = {

@@ -126,7 +126,7 @@ async def archive_listing(listing_id: UUID, request: Request, catalog: CatalogHe
     listing = await catalog.archive(listing_id)
     title = listing.title.of(caller.current().language)
     path = f"/admin/listings/{listing_id}/publish"
-    notice = notices.Notice("done", _("«{title}» is off sale.", title=title), undo_path=path)
+    notice = notices.Notice("done", _("“{title}” is off sale.", title=title), undo_path=path)
     return _told(request, "/admin/listings", notice)
 
 
@@ -136,7 +136,7 @@ async def publish_listing(listing_id: UUID, request: Request, catalog: CatalogHe
     caller.require_role(Role.ADMIN)
     listing = await catalog.publish(listing_id)
     title = listing.title.of(caller.current().language)
-    notice = notices.Notice("done", _("«{title}» is on sale.", title=title))
+    notice = notices.Notice("done", _("“{title}” is on sale.", title=title))
     return _told(request, "/admin/listings", notice)
 
 
@@ -155,7 +155,7 @@ async def list_orders(
         limit=LIST_SIZE,
     )
     found = await orders.orders(search)
-    return await visit.page("admin/orders.html", found=found, status=wanted, text=text)
+    return await visit.page("admin/orders.html", found=found, wanted=wanted, text=text)
 
 
 @router.get("/orders/{order_id}")

@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from babel.dates import get_timezone_location
 from pydantic import ValidationError
 
 from dvor.contracts.catalog import (
@@ -248,13 +248,10 @@ def _local(moment: datetime | None, zone: ZoneInfo) -> str:
     return moment.astimezone(zone).strftime("%Y-%m-%dT%H:%M") if moment else ""
 
 
-def offer_field(form: Form, offer_ids: list[UUID], offer_id: UUID) -> str:
-    """The quantity field of an offer."""
-    return (
-        f"offer-{offer_ids.index(offer_id)}-quantity"
-        if offer_id in offer_ids
-        else "offer-0-quantity"
-    )
+def zone_words() -> list[tuple[str, str]]:
+    """Time zones by the name of their city, in the person's language."""
+    language = caller.current().language
+    return [(z, get_timezone_location(z, locale=language, return_city=True)) for z in ZONES]
 
 
 def languages() -> tuple[str, str]:

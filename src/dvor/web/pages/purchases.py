@@ -48,7 +48,7 @@ async def list_orders(
         limit=LIST_SIZE,
     )
     found = await orders.orders(search)
-    return await visit.page("orders/list.html", found=found, status=search.status)
+    return await visit.page("orders/list.html", found=found, wanted=search.status)
 
 
 @router.get("/orders/{order_id}")
@@ -145,31 +145,18 @@ async def cancel_order(order_id: UUID, request: Request, orders: OrdersHere) -> 
 def story(order: Order, *, for_seller: bool = False) -> dict[str, object]:
     """What the live part of an order's page shows."""
     currency = order.total.currency
+    # Whoever may cancel a paid order cannot only while it is being cancelled already.
+    cancelling = order.status is OrderStatus.PAID and not order.cancellable and not for_seller
     told = [(entry, sentence(entry, currency, for_seller=for_seller)) for entry in order.timeline]
     return {
         "order": order,
         "timeline": told,
-        "steps": steps(order),
         "charged": charged(order),
-        "waiting": order.status in (OrderStatus.CREATED, OrderStatus.PROCESSING),
+        "waiting": cancelling or order.status in (OrderStatus.CREATED, OrderStatus.PROCESSING),
+        "cancelling": cancelling,
         "ended": order.status in ENDED,
         "for_seller": for_seller,
     }
-
-
-def steps(order: Order) -> list[tuple[OrderStatus, str]]:
-    """The stations of an order, each `done`, `now` or `next`."""
-    if order.status is OrderStatus.CANCELLED:
-        reached = {entry.status for entry in order.timeline}
-        passed = [
-            s
-            for s in (OrderStatus.CREATED, OrderStatus.PROCESSING, OrderStatus.PAID)
-            if s in reached
-        ]
-        return [*((status, "done") for status in passed), (OrderStatus.CANCELLED, "now")]
-    way = [OrderStatus.CREATED, OrderStatus.PROCESSING, OrderStatus.PAID, OrderStatus.DELIVERED]
-    here = way.index(order.status)
-    return [(s, "done" if i < here else "now" if i == here else "next") for i, s in enumerate(way)]
 
 
 def charged(order: Order) -> bool:

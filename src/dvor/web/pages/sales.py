@@ -50,7 +50,7 @@ async def listsales(
     caller.require_role(Role.SELLER)
     wanted = status_of(status)
     found = await orders.orders(sales(wanted, text=text, cursor=cursor, limit=LIST_SIZE))
-    return await visit.page("seller/orders.html", found=found, status=wanted, text=text)
+    return await visit.page("seller/orders.html", found=found, wanted=wanted, text=text)
 
 
 @router.get("/orders.csv")

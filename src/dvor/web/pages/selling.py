@@ -71,7 +71,7 @@ async def list_listings(
         seller_id=seller, status=wanted, text=text[:200], cursor=cursor or None, limit=LIST_SIZE
     )
     found = await catalog.search(search)
-    return await visit.page("seller/listings.html", found=found, status=wanted, text=text)
+    return await visit.page("seller/listings.html", found=found, wanted=wanted, text=text)
 
 
 @router.get("/listings/new")
@@ -153,7 +153,7 @@ async def change_listing(
 async def publish_listing(listing_id: UUID, request: Request, catalog: CatalogHere) -> Response:
     """Put on sale: also the undo of taking off sale."""
     listing = await catalog.publish(listing_id)
-    text = _("«{title}» is on sale.", title=_title(listing))
+    text = _("“{title}” is on sale.", title=_title(listing))
     notice = notices.Notice(
         "done", text, link_path=f"/listings/{listing_id}", link_text=_("Look at it")
     )
@@ -165,7 +165,7 @@ async def archive_listing(listing_id: UUID, request: Request, catalog: CatalogHe
     """Take off sale; the notice offers to undo it."""
     listing = await catalog.archive(listing_id)
     text = _(
-        "«{title}» is off sale. Orders already placed stay as they are.", title=_title(listing)
+        "“{title}” is off sale. Orders already placed stay as they are.", title=_title(listing)
     )
     notice = notices.Notice("done", text, undo_path=f"/selling/listings/{listing_id}/publish")
     return _told(request, _back(request, listing_id), notice)
@@ -192,7 +192,7 @@ async def _form_page(
         season_rows=lambda i: listing_form.count(
             form, f"offer-{i}-seasons", listing_form.SEASONS_MAX
         ),
-        zones=[(zone, zone.replace("_", " ")) for zone in listing_form.ZONES],
+        zones=listing_form.zone_words(),
         currencies=[(code, code) for code in listing_form.CURRENCIES],
         languages=listing_form.languages(),
     )
