@@ -9,8 +9,10 @@ from dvor import __version__
 from dvor.cli import quality
 from tests.cli.running import StartUp, assert_one_line, run
 
-COMMANDS = ["up", "test", "check", "help", "version", "graph", "audit", "migrate", "bench"]
-COMMANDS += ["proto", "lock", "import", "replay"]
+COMMANDS = [
+    *("up", "test", "check", "help", "version", "graph", "audit", "migrate"),
+    *("bench", "proto", "lock", "import", "replay"),
+]
 
 
 class TestHelp:
@@ -110,6 +112,34 @@ class TestTest:
         part = tmp_path / "test_part.py"
         part.write_text("def test_it(): assert False\n")
         assert run("test", str(part), "-p", "no:cacheprovider").returncode == 1
+
+
+class TestChromium:
+    @pytest.fixture
+    def machine(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+        """A machine without chromium whose apt-get writes down what it was asked for."""
+        apt = tmp_path / "apt-get"
+        apt.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\ntest "$1" != install\n')
+        apt.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        monkeypatch.setattr(quality.os, "geteuid", lambda: 0)
+        return tmp_path
+
+    def test_is_installed_where_we_may(
+        self, machine: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        quality._ensure_chromium()
+        asked = [line.split()[0] for line in (machine / "asked").read_text().splitlines()]
+        assert asked == ["install", "update", "install"]
+        assert "could not be installed: browser tests will be skipped" in capsys.readouterr().out
+
+    def test_is_asked_for_where_we_may_not(
+        self, machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(quality.os, "geteuid", lambda: 1000)
+        quality._ensure_chromium()
+        assert "as root: apt-get install chromium" in capsys.readouterr().out
+        assert not (machine / "asked").exists()
 
 
 class TestCheck:
