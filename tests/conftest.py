@@ -6,7 +6,7 @@ import itertools
 import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -107,9 +107,9 @@ class House:
 MakeHouse = Callable[..., Awaitable[House]]
 
 
-@pytest.fixture
-async def make_house(template: Settings) -> AsyncIterator[MakeHouse]:
-    """`await make_house("catalog", fakes={"identity": fake}, hold_ttl_seconds=5)`; no names: all."""
+@asynccontextmanager
+async def houses(template: Settings) -> AsyncIterator[MakeHouse]:
+    """What `make_house` gives; for fixtures that keep a house for a whole module."""
     opened: list[Process] = []
     clock.follow(timedelta())
 
@@ -120,28 +120,35 @@ async def make_house(template: Settings) -> AsyncIterator[MakeHouse]:
             for name in ("broker", *run):
                 source = f"{template.database_prefix}{name}"
                 await admin.execute(f'CREATE DATABASE "{prefix}{name}" TEMPLATE "{source}"')
-        settings = Settings(
-            database_url=template.database_url,
-            database_prefix=prefix,
-            run=frozenset((*run, "web")),
-            secret=b"s" * 32,
-            poll_seconds=0.05,
-            caller_cache_seconds=0.0,
-            **options,
-        )
+        usual: dict[str, Any] = {
+            "database_url": template.database_url,
+            "database_prefix": prefix,
+            "run": frozenset((*run, "web")),
+            "secret": b"s" * 32,
+            "poll_seconds": 0.05,
+            "caller_cache_seconds": 0.0,
+        }
         pages = importlib.import_module("dvor.web").PAGES
-        house = Process(settings, SERVICES, pages, fakes)
+        house = Process(Settings(**(usual | options)), SERVICES, pages, fakes)
         opened.append(house)
         await house.open()
         return House(house)
 
-    yield make
-    for house in opened:
-        await house.close()
-        async with raw_connection(template.database_url) as admin:
-            for name in ("broker", *(s.name for s in house.here)):
-                await admin.execute(
-                    f'DROP DATABASE IF EXISTS "{house.settings.database_prefix}{name}" WITH (FORCE)'
-                )
-    clock.follow(timedelta())
-    await asyncio.sleep(0)
+    try:
+        yield make
+    finally:
+        for house in opened:
+            await house.close()
+            async with raw_connection(template.database_url) as admin:
+                for name in ("broker", *(s.name for s in house.here)):
+                    database = f"{house.settings.database_prefix}{name}"
+                    await admin.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+        clock.follow(timedelta())
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def make_house(template: Settings) -> AsyncIterator[MakeHouse]:
+    """`await make_house("catalog", fakes={"identity": fake}, hold_ttl_seconds=5)`; no names: all."""
+    async with houses(template) as make:
+        yield make
