@@ -3,7 +3,7 @@ const DAY_MS = 86_400_000;
 const parse = (text) => new Date(`${text}T00:00:00Z`);
 const iso = (day) => day.toISOString().slice(0, 10);
 const later = (text, days) => iso(new Date(parse(text).getTime() + days * DAY_MS));
-const spoken = (text) => new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long", timeZone: "UTC" }).format(parse(text));
+const spoken = (text) => new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "short", day: "numeric", month: "long", timeZone: "UTC" }).format(parse(text));
 
 const fields = () => {
   const form = document.querySelector("[data-when]");
@@ -34,10 +34,9 @@ function enhance() {
   const reach = cell(start.value) ?? days.find((day) => "free" in day.dataset) ?? days[0];
   if (reach) reach.tabIndex = 0;
   paint();
-  if (wanted) {
-    focus(wanted);
-    wanted = null;
-  }
+  const next = wanted;
+  wanted = null;
+  if (next) focus(next);
 }
 
 function paint(over = null) {
@@ -131,7 +130,7 @@ document.addEventListener("keydown", (event) => {
     first = null;
     paint();
   } else if (KEYS[event.key]) {
-    focus(KEYS[event.key](day.dataset.day, event.shiftKey));
+    focus(KEYS[event.key](wanted ?? day.dataset.day, event.shiftKey));
     if (first) paint(document.activeElement?.dataset?.day);
   } else return;
   event.preventDefault();
