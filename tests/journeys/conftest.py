@@ -50,6 +50,7 @@ class Site:
     world: Any = None
     """What the maker of its world answered."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    clients: list[httpx2.AsyncClient] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -62,8 +63,10 @@ class Site:
         return {s.name: self.settings.database(s.name) for s in topology.SERVICES}
 
     def client(self, **headers: str) -> httpx2.AsyncClient:
-        """A client with its own cookies."""
-        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=30)
+        """A client with its own cookies, closed with the site."""
+        made = httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=30)
+        self.clients.append(made)
+        return made
 
     async def signed_in(self, email: str, password: str = accounts.PASSWORD) -> "Api":
         """An API client of this person."""
@@ -99,8 +102,10 @@ class Site:
                 await asyncio.sleep(0.1)
         raise TimeoutError(f"{part} was not ready after {START_SECONDS} s")
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Stop all processes, kindly."""
+        for client in self.clients:
+            await client.aclose()
         for process in self.processes.values():
             process.terminate()
         for process in self.processes.values():
@@ -179,7 +184,7 @@ async def running_site(
             await _start_separately(site)
         yield site
     finally:
-        site.stop()
+        await site.stop()
 
 
 async def _start_separately(site: Site) -> None:

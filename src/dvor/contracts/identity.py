@@ -86,7 +86,7 @@ class Tokens(Message):
 
     access_token: str
     refresh_token: str
-    token_type: str = "Bearer"
+    token_type: str = "Bearer"  # noqa: S105 - the name of a scheme
     expires_in_seconds: Count
     user: User
 

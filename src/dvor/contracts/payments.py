@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import Field
 
 from dvor.kernel.errors import Conflict, Gone, NotFound
-from dvor.kernel.messages import Count, Instant, Line, Message, Minor, PageRequest
 from dvor.kernel.events import Event
+from dvor.kernel.messages import Count, Instant, Line, Message, Minor, PageRequest
 from dvor.kernel.money import Money
 
 Charge = Annotated[int, Field(strict=True, ge=1, le=10**15)]

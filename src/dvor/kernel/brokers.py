@@ -354,12 +354,13 @@ class Consumer:
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
                 await self._apply_together([envelope])
-                return
             except Exception as problem:  # noqa: BLE001 - kept with the parked message
                 if attempt == ATTEMPTS_MAX:
                     await self._park(envelope, f"{type(problem).__name__}: {problem}")
                 else:
                     await asyncio.sleep(0.05 * 2**attempt)
+            else:
+                return
 
     async def _apply_together(self, envelopes: list[Envelope]) -> None:
         with asking(Caller(service=self._db.service)):

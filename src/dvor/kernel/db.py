@@ -1,9 +1,10 @@
 """PostgreSQL: pools, transactions, and what is written with them. The only door to asyncpg."""
 
 import asyncio
+import functools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -144,7 +145,7 @@ class Tx:
         """Have `task` done after this commits, at `run_at` or at once. One `key`, one task."""
         identifier = derived(self._service, task.name, key)
         self._tasks.append(
-            (identifier, task.name, work.model_dump(mode="json"), run_at, task.attempts_max)
+            (identifier, task.name, work.model_dump_json(), run_at, task.attempts_max)
         )
 
     async def flush(self) -> None:
@@ -160,11 +161,8 @@ class Tx:
                 json.dumps(trace),
             )
         if self._tasks:
-            columns = list(zip(*self._tasks, strict=True))
-            columns[2] = [json.dumps(work) for work in columns[2]]
-            await self._connection.execute(
-                _INSERT_TASKS, *map(list, columns), json.dumps(telemetry.carried())
-            )
+            columns = [list(column) for column in zip(*self._tasks, strict=True)]
+            await self._connection.execute(_INSERT_TASKS, *columns, json.dumps(telemetry.carried()))
 
 
 _INSERT_EVENTS = """
@@ -325,9 +323,7 @@ class Database:
                 connection = await asyncpg.connect(self._url)
                 try:
                     lost = asyncio.get_running_loop().create_future()
-                    connection.add_termination_listener(
-                        lambda _, lost=lost: lost.done() or lost.set_result(None)
-                    )
+                    connection.add_termination_listener(functools.partial(_lost, lost))
                     for channel, hint in hints.items():
                         await connection.add_listener(
                             channel, lambda _c, _p, _n, payload, hint=hint: hint(str(payload))
@@ -337,6 +333,11 @@ class Database:
                     await connection.close(timeout=1)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
                 await asyncio.sleep(self._settings.poll_seconds)
+
+
+def _lost(future: asyncio.Future[None], _connection: Any) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 async def _finished(work: Awaitable[None]) -> None:
@@ -375,10 +376,9 @@ async def create_database(url: str) -> None:
     try:
         if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
             quoted = '"' + name.replace('"', '""') + '"'
-            try:
+            faster = (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError)
+            with suppress(*faster):  # another process was
                 await connection.execute(f"CREATE DATABASE {quoted}")
-            except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
-                pass  # another process was faster
     finally:
         await connection.close()
 

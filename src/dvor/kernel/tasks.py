@@ -191,7 +191,7 @@ class Runner:
                 await known.run(self._implementation, work)
 
     async def _again(self, row: Record, problem: Exception, error: str) -> None:
-        wait = min(2 ** row["attempts"] * 0.25, BACK_OFF_MAX_SECONDS) * random.uniform(0.5, 1)
+        wait = min(2 ** row["attempts"] * 0.25, BACK_OFF_MAX_SECONDS) * random.uniform(0.5, 1)  # noqa: S311
         state = await self._db.fetchval(
             _AGAIN, row["id"], row["attempts"], error[:2000], timedelta(seconds=wait)
         )
@@ -202,7 +202,7 @@ class Runner:
     async def _run_timer(self, timer_: Timer) -> None:
         lease = timedelta(seconds=max(timer_.every_seconds * 3, 5))
         if timer_.every_seconds >= RARE_SECONDS:  # not all at once, and not while starting
-            await asyncio.sleep(random.uniform(0, timer_.every_seconds))
+            await asyncio.sleep(random.uniform(0, timer_.every_seconds))  # noqa: S311
         while True:
             try:
                 if await self._db.fetchval(_LEASE, f"timer {timer_.name}", self._holder, lease):

@@ -80,7 +80,7 @@ def _start_tracing(url: str, part: str) -> None:
     _on = True
 
 
-def _with_ids(_logger: Any, _method: str, entry: dict[str, Any]) -> dict[str, Any]:
+def _with_ids(_logger: Any, _method: str, entry: Any) -> Any:
     if request := request_id.get():
         entry["request"] = request
     if _on:

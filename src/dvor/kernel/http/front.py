@@ -215,7 +215,8 @@ def policy(nonce: str) -> str:
 def cookie(settings: Settings, name: str, value: str, age_seconds: int) -> str:
     """A Set-Cookie header: for scripts invisible, sent to us only."""
     made = SimpleCookie({name: value})[name]
-    made.update({"path": "/", "max-age": str(age_seconds), "httponly": True, "samesite": "Lax"})
+    flags: Any = {"path": "/", "max-age": str(age_seconds), "httponly": True, "samesite": "Lax"}
+    made.update(flags)
     if settings.secure:
         made["secure"] = True
     return made.OutputString()
