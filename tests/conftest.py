@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from dvor.audit import audit
 from dvor.kernel import clock, process, telemetry
 from dvor.kernel.caller import Caller, asking
 from dvor.kernel.config import Settings
@@ -68,6 +69,8 @@ class House:
         self.process = owner
         self.clock = Clock(owner)
         self.settings = owner.settings
+        self.sabotaged = False
+        """A test broke a promise on purpose: the audit that ends every test would find it."""
         self._http: httpx2.AsyncClient | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -98,6 +101,13 @@ class House:
             self._http = self.client()
         return self._http
 
+    @property
+    def audited(self) -> dict[str, str]:
+        """The databases whose promises are checked at the end; none where nothing is promised."""
+        here = {s.name: self.settings.database(s.name) for s in self.process.here}
+        promising = {"inventory", "orders", "payments"} & here.keys()
+        return here if promising and not self.sabotaged else {}
+
     def client(self) -> httpx2.AsyncClient:
         """Another client: another browser."""
         transport = httpx2.ASGITransport(app=self.process.app())
@@ -110,7 +120,7 @@ MakeHouse = Callable[..., Awaitable[House]]
 @asynccontextmanager
 async def houses(template: Settings) -> AsyncIterator[MakeHouse]:
     """What `make_house` gives; for fixtures that keep a house for a whole module."""
-    opened: list[Process] = []
+    opened: list[House] = []
     clock.follow(timedelta())
 
     async def make(*names: str, fakes: Mapping[str, Any] | None = None, **options: Any) -> House:
@@ -129,22 +139,26 @@ async def houses(template: Settings) -> AsyncIterator[MakeHouse]:
             "caller_cache_seconds": 0.0,
         }
         pages = importlib.import_module("dvor.web").PAGES
-        house = Process(Settings(**(usual | options)), SERVICES, pages, fakes)
+        house = House(Process(Settings(**(usual | options)), SERVICES, pages, fakes))
         opened.append(house)
-        await house.open()
-        return House(house)
+        await house.process.open()
+        return house
 
+    reports = []
     try:
         yield make
+        reports = [await audit(house.audited) for house in opened if house.audited]
     finally:
         for house in opened:
-            await house.close()
+            await house.process.close()
             async with raw_connection(template.database_url) as admin:
-                for name in ("broker", *(s.name for s in house.here)):
+                for name in ("broker", *(s.name for s in house.process.here)):
                     database = f"{house.settings.database_prefix}{name}"
                     await admin.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
         clock.follow(timedelta())
         await asyncio.sleep(0)
+    for report in reports:
+        assert report.clean, report
 
 
 @pytest.fixture

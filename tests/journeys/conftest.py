@@ -17,6 +17,7 @@ import httpx2
 import pytest
 
 from dvor import topology
+from dvor.audit import audit
 from dvor.contracts.catalog import Catalog
 from dvor.contracts.identity import Identity
 from dvor.contracts.inventory import Inventory
@@ -183,6 +184,9 @@ async def running_site(
         else:
             await _start_separately(site)
         yield site
+        if not sabotage:
+            report = await audit(site.database_urls)
+            assert report.clean, report
     finally:
         await site.stop()
 

@@ -53,7 +53,7 @@ class TestRush:
 
         await scene.db.execute("ALTER TABLE cells DROP CONSTRAINT cells_within_capacity")
         monkeypatch.setattr(queries, "lock_cells", look_without_locking)
-        scene.sabotaged = True
+        scene.house.sabotaged = True
         won, _ = await rush(scene)
         assert won > UNITS
 
