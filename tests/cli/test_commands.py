@@ -100,6 +100,13 @@ class TestImport:
         assert not (tmp_path / "data").exists()
 
 
+class TestReplay:
+    def test_of_another_kind_of_file_is_one_line(self, tmp_path: Path) -> None:
+        file = tmp_path / "letter.txt"
+        file.write_text("dear\n")
+        assert_one_line(run("replay", "hotel", file), "letter.txt")
+
+
 class TestTest:
     def test_runs_a_part_and_ends_with_the_runners_summary(self, tmp_path: Path) -> None:
         part = tmp_path / "test_part.py"

@@ -33,7 +33,12 @@ app.add_typer(replaying)
 DATA = ROOT / "data"
 Data = Annotated[
     Path,
-    typer.Option("--data", help="The folder that holds everything (./data).", show_default=False),
+    typer.Option(
+        "--data",
+        envvar="DVOR_DATA",
+        help="The folder that holds everything (./data).",
+        show_default=False,
+    ),
 ]
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -47,8 +52,12 @@ def run() -> None:
 
 @app.command()
 def up(
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any free one.")] = 8000,
-    host: Annotated[str, typer.Option(help="0.0.0.0: reachable from outside.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, envvar="DVOR_PORT", help="0: any free one.")
+    ] = 8000,
+    host: Annotated[
+        str, typer.Option(envvar="DVOR_HOST", help="0.0.0.0: reachable from outside.")
+    ] = "127.0.0.1",
     data: Data = DATA,
     demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Fill a demo world.")] = True,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
@@ -162,7 +171,11 @@ def import_retail(
 
 
 @replaying.command("hotel")
-def replay_hotel(file: File) -> None:
+def replay_hotel(
+    file: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="None: the excerpt we keep.")
+    ] = None,
+) -> None:
     """Bookings of a hotel, made and cancelled again in their order, on databases of their own."""
     from dvor.cli import work
 

@@ -80,7 +80,8 @@ class DataFolder:
         if self.path.exists():
             self._recognise()
         else:
-            self.path.mkdir(parents=True)
+            # Others may pass, as PostgreSQL does when started by root, but not look around.
+            self.path.mkdir(mode=0o711, parents=True)
         self._take()
         if shutil.disk_usage(self.path).free < _FREE_MIN_BYTES:
             raise Problem(

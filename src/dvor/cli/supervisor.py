@@ -153,7 +153,8 @@ class Supervisor:
         os.set_blocking(self._wakes, False)
         signal.set_wakeup_fd(self._wakes, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, on_stop)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+                signal.signal(number, on_stop)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # wakes us
 
     def _sleep(self) -> None:

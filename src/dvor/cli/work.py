@@ -17,7 +17,6 @@ from dvor.contracts.inventory import Inventory
 from dvor.importing import retail
 from dvor.kernel.caller import Caller, Role, asking
 from dvor.kernel.config import Settings
-from dvor.kernel.errors import Refusal
 
 _PROBLEMS_SHOWN = 20
 
@@ -90,14 +89,15 @@ async def _import(
             )
 
 
-def replay_hotel(file: Path) -> int:
-    """Replay a hotel's bookings on databases of their own; 1 where the audit finds a violation."""
+def replay_hotel(file: Path | None) -> int:
+    """Replay a hotel's bookings on databases of their own; 1 where a row or a promise is lost."""
     from dvor.replay import hotel
 
     try:
-        with bar("Replaying bookings") as report:
-            outcome = asyncio.run(hotel.replay(file, report))
-    except Refusal as refusal:
-        raise Problem(refusal.message) from refusal
+        recording = hotel.read(file) if file else hotel.sample()
+    except hotel.WrongFile as wrong:
+        raise Problem(wrong.message) from wrong
+    with bar("Replaying bookings") as report:
+        outcome = hotel.replay(recording, report)
     Console().print(outcome.as_table())
     return 0 if outcome.clean else 1

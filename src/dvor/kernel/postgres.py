@@ -230,6 +230,7 @@ class EmbeddedPostgres:
         if self.log.exists() and self.log.stat().st_size > _LOG_MAX_BYTES:
             self.log.unlink()
         identity = RunAs.owner_of(self.data_dir, program=_program("postgres"))
+        self.log.touch(mode=0o600)
         with self.log.open("ab") as log:
             log_start = log.tell()
             # Its own session: Ctrl-C in a terminal must reach us only.

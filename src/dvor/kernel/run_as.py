@@ -108,7 +108,7 @@ def _nobody() -> tuple[int, int]:
 def _closed_to(user: int, path: Path) -> list[Path]:
     """The folders above `path` that this user may not enter."""
     closed: list[Path] = []
-    for folder in reversed(path.parents):
+    for folder in reversed(path.resolve().parents):
         status = folder.stat()
         if not status.st_mode & (0o100 if status.st_uid == user else 0o001):
             closed.append(folder)
