@@ -13,7 +13,7 @@ SAME = {"sec-fetch-site": "same-origin"}
 
 def fields(html: str) -> dict[str, str]:
     """Hidden fields of the payment's form, and the card number it is filled with."""
-    form = html.split('<form class="panel')[1].split("</form>")[0]
+    form = html.partition('<form class="panel')[2].partition("</form>")[0]
     found = re.findall(r'<input[^>]*name="(\w+)"[^>]*value="([^"]*)"', form)
     assert {name for name, _ in found} == {"_csrf", "_key", "card_number"}
     return dict(found)
