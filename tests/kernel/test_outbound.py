@@ -29,6 +29,8 @@ class Server:
                 return await self._endless(request)
             case "/status/418":
                 return web.Response(status=418, headers={"set-cookie": "a=b"})
+            case _:
+                pass
         return web.Response(text="ok")
 
     async def _endless(self, request: web.Request) -> web.StreamResponse:
