@@ -6,8 +6,18 @@ from datetime import date
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from dvor.contracts.catalog import Catalog, Kind, Listing, MixedCurrencies, NotOnSale, Offer, QuoteLine, UnknownOffer, WrongDates
-from dvor.contracts.inventory import Inventory, InThePast, NeedsDates, TooFarAhead, UnknownSupply
+from dvor.contracts.catalog import (
+    Catalog,
+    Kind,
+    Listing,
+    MixedCurrencies,
+    NotOnSale,
+    Offer,
+    QuoteLine,
+    UnknownOffer,
+    WrongDates,
+)
+from dvor.contracts.inventory import InThePast, Inventory, NeedsDates, TooFarAhead, UnknownSupply
 from dvor.kernel import caller, clock
 from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.money import Money
@@ -68,7 +78,10 @@ class Box:
     def pick(self) -> Choice | None:
         """The chosen offer, or the first that is free."""
         free = [choice for choice in self.choices if choice.free] or list(self.choices)
-        return next((c for c in self.choices if c.offer.id == self.chosen and c.free), free[0] if free else None)
+        return next(
+            (c for c in self.choices if c.offer.id == self.chosen and c.free),
+            free[0] if free else None,
+        )
 
 
 def zone_of(listing: Listing) -> ZoneInfo:
@@ -108,16 +121,23 @@ async def box(listing: Listing, form: Form, catalog: Catalog, inventory: Invento
     free = await _free(listing, dates, form, inventory)
     totals = await _totals(listing, dates, catalog) if dates else {}
     choices = tuple(
-        Choice(offer, free.get(offer.id, 0), totals.get(offer.id, offer.price)) for offer in listing.offers[:OFFERS_MAX]
+        Choice(offer, free.get(offer.id, 0), totals.get(offer.id, offer.price))
+        for offer in listing.offers[:OFFERS_MAX]
     )
     return Box(choices, form.identifier("offer"), quantity, dates, form, today, over)
 
 
 def _within(text: str, least: int, most: int) -> int:
-    return max(least, min(most, int(text))) if text.isascii() and text.isdecimal() and len(text) < 6 else least
+    return (
+        max(least, min(most, int(text)))
+        if text.isascii() and text.isdecimal() and len(text) < 6
+        else least
+    )
 
 
-async def _free(listing: Listing, dates: DateRange | None, form: Form, inventory: Inventory) -> dict[UUID, int]:
+async def _free(
+    listing: Listing, dates: DateRange | None, form: Form, inventory: Inventory
+) -> dict[UUID, int]:
     if listing.kind in DATED and dates is None:
         return {}
     ids = tuple(offer.id for offer in listing.offers[:OFFERS_MAX])
@@ -129,18 +149,25 @@ async def _free(listing: Listing, dates: DateRange | None, form: Form, inventory
 
 
 async def _totals(listing: Listing, dates: DateRange, catalog: Catalog) -> dict[UUID, Money]:
-    lines = tuple(QuoteLine(offer_id=offer.id, quantity=1, dates=dates) for offer in listing.offers[:OFFERS_MAX])
+    lines = tuple(
+        QuoteLine(offer_id=offer.id, quantity=1, dates=dates)
+        for offer in listing.offers[:OFFERS_MAX]
+    )
     quote = await attempt(catalog.quote(lines), *_UNPRICED)
     if isinstance(quote, Refusal):  # a draft seen by its seller
         return {offer.id: offer.price.times(dates.length) for offer in listing.offers}
     return {line.offer.id: line.total for line in quote.lines}
 
 
-async def months(listing: Listing, first: date, quantity: int, inventory: Inventory) -> tuple[Month, ...]:
+async def months(
+    listing: Listing, first: date, quantity: int, inventory: Inventory
+) -> tuple[Month, ...]:
     """The listing's calendar: two months from `first` on."""
     shown = calendars.span(first)
     offers = listing.offers[:OFFERS_MAX]
-    found = await asyncio.gather(*(attempt(inventory.calendar(offer.id, shown), *_TROUBLE) for offer in offers))
+    found = await asyncio.gather(
+        *(attempt(inventory.calendar(offer.id, shown), *_TROUBLE) for offer in offers)
+    )
     free = [
         (offer, {} if isinstance(known, Refusal) else {day.day: day.free for day in known.days})
         for offer, known in zip(offers, found, strict=True)

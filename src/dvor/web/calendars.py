@@ -74,21 +74,36 @@ def months(
     return tuple(_month(_later(first, n), today, pairs, quantity, language) for n in range(MONTHS))
 
 
-def _month(first: date, today: date, pairs: Sequence[tuple[Offer, Mapping[date, int]]], quantity: int, language: str) -> Month:
+def _month(
+    first: date,
+    today: date,
+    pairs: Sequence[tuple[Offer, Mapping[date, int]]],
+    quantity: int,
+    language: str,
+) -> Month:
     weeks = tuple(
-        tuple(_cell(day, today, pairs, quantity) if day.month == first.month else None for day in week)
+        tuple(
+            _cell(day, today, pairs, quantity) if day.month == first.month else None for day in week
+        )
         for week in calendar.Calendar().monthdatescalendar(first.year, first.month)
     )
     title = format_skeleton("yMMMM", first, locale=language)
     return Month(first, title[0].upper() + title[1:], weeks)
 
 
-def _cell(day: date, today: date, pairs: Sequence[tuple[Offer, Mapping[date, int]]], quantity: int) -> Cell:
+def _cell(
+    day: date, today: date, pairs: Sequence[tuple[Offer, Mapping[date, int]]], quantity: int
+) -> Cell:
     able = [(offer, days[day]) for offer, days in pairs if days.get(day, 0) >= quantity]
     if not able or day < today:
         return Cell(day, 0, None, False)
     cheapest = min(price_on(offer, day) for offer, _ in able)
-    return Cell(day, sum(n for _, n in able), Money(amount=cheapest, currency=able[0][0].price.currency), True)
+    return Cell(
+        day,
+        sum(n for _, n in able),
+        Money(amount=cheapest, currency=able[0][0].price.currency),
+        True,
+    )
 
 
 def weekdays(language: str) -> list[tuple[str, str]]:

@@ -87,6 +87,11 @@ new MutationObserver((changes) => {
   }
 }).observe(document.getElementById("toasts") ?? document.body, { childList: true });
 
+for (const tabs of document.querySelectorAll(".tabs, .menu")) {
+  const here = tabs.querySelector("[aria-current]");
+  if (here) tabs.scrollLeft = here.offsetLeft - (tabs.clientWidth - here.offsetWidth) / 2;
+}
+
 function takeFocus(root) {
   root.querySelector?.("[data-focus]")?.focus();
 }

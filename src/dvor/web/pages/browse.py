@@ -40,17 +40,20 @@ IdentityHere = Annotated[Identity, contract(Identity)]
 @router.get("/")
 async def home(visit: Visiting, catalog: CatalogHere) -> Response:
     """Search across the four kinds, what is near in time, what is new, all categories."""
-    soon, goods, rentals, stays, categories = await asyncio.gather(
-        catalog.search(Search(kind=Kind.EVENT, sort=Sort.SOONEST, limit=SHELF)),
-        *(catalog.search(Search(kind=kind, limit=SHELF)) for kind in (Kind.PRODUCT, Kind.RENTAL, Kind.STAY)),
-        catalog.categories(),
-    )
-    shelves = {Kind.EVENT: soon.items, Kind.PRODUCT: goods.items, Kind.RENTAL: rentals.items, Kind.STAY: stays.items}
+    kinds = (Kind.EVENT, Kind.PRODUCT, Kind.RENTAL, Kind.STAY)
+    categories = await catalog.categories()
+    found = await asyncio.gather(*(catalog.search(_shelf(kind)) for kind in kinds))
+    shelves = {kind: cards.items for kind, cards in zip(kinds, found, strict=True)}
     today = clock.now().astimezone(ZoneInfo(page.get().time_zone)).date()
     return await visit.page(
         "browse/home.html", shelves=shelves, kinds=list(Kind), categories=_by_kind(categories.items),
         weekend=calendars.weekend(today),
     )  # fmt: skip
+
+
+def _shelf(kind: Kind) -> Search:
+    sort = Sort.SOONEST if kind is Kind.EVENT else Sort.NEWEST
+    return Search(kind=kind, sort=sort, limit=SHELF)
 
 
 def _by_kind(categories: Iterable[Category]) -> dict[Kind, list[Category]]:
@@ -85,10 +88,14 @@ class Filters:
 
 
 @router.get("/search")
-async def results(request: Request, visit: Visiting, catalog: CatalogHere, inventory: InventoryHere) -> Response:
+async def results(
+    request: Request, visit: Visiting, catalog: CatalogHere, inventory: InventoryHere
+) -> Response:
     """What matches the filters in the address."""
     asked = request.query_params
-    filters = Filters(**{name: clean(asked.get(name, ""))[:200].strip() for name in Filters.__annotations__})
+    filters = Filters(
+        **{name: clean(asked.get(name, ""))[:200].strip() for name in Filters.__annotations__}
+    )
     form = Form(dict(vars(filters)))
     categories = await catalog.categories()
     filters = _settled(filters, categories.items)
@@ -116,7 +123,13 @@ def _settled(filters: Filters, categories: Iterable[Category]) -> Filters:
 
 
 def _search(filters: Filters, form: Form, cursor: str) -> Search:
-    usual = Sort.CLOSEST if filters.text else Sort.SOONEST if filters.kind == Kind.EVENT else Sort.NEWEST
+    usual = (
+        Sort.CLOSEST
+        if filters.text
+        else Sort.SOONEST
+        if filters.kind == Kind.EVENT
+        else Sort.NEWEST
+    )
     return Search(
         kind=Kind(filters.kind) if filters.kind else None,
         category=filters.category,
@@ -137,10 +150,14 @@ def _price(form: Form, name: str) -> int | None:
     return form.amount(name, "RUB") if amount is None else amount
 
 
-async def _free(cards: Iterable[Card], dates: DateRange, catalog: Catalog, inventory: Inventory) -> dict[UUID, int]:
+async def _free(
+    cards: Iterable[Card], dates: DateRange, catalog: Catalog, inventory: Inventory
+) -> dict[UUID, int]:
     """Listing -> the most units of one of its offers that are free during `dates`."""
     dated = [card.id for card in cards if card.kind in DATED]
-    listings = await asyncio.gather(*(attempt(catalog.listing(i), UnknownListing, Unavailable) for i in dated))
+    listings = await asyncio.gather(
+        *(attempt(catalog.listing(i), UnknownListing, Unavailable) for i in dated)
+    )
     offers = {
         offer.id: listing.id
         for listing in listings if not isinstance(listing, Refusal)
@@ -157,7 +174,9 @@ async def _free(cards: Iterable[Card], dates: DateRange, catalog: Catalog, inven
 
 
 @router.get("/sellers/{seller_id}")
-async def stall(seller_id: UUID, visit: Visiting, catalog: CatalogHere, identity: IdentityHere, cursor: str = "") -> Response:
+async def stall(
+    seller_id: UUID, visit: Visiting, catalog: CatalogHere, identity: IdentityHere, cursor: str = ""
+) -> Response:
     """A seller's public page: who they are and what they offer."""
     profiles, found = await asyncio.gather(
         identity.profiles((seller_id,)),
@@ -165,4 +184,6 @@ async def stall(seller_id: UUID, visit: Visiting, catalog: CatalogHere, identity
     )
     if not profiles.items:
         raise UnknownUser
-    return await visit.page("browse/seller.html", seller=profiles.items[0], found=found, cursor=cursor)
+    return await visit.page(
+        "browse/seller.html", seller=profiles.items[0], found=found, cursor=cursor
+    )

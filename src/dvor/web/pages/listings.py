@@ -56,7 +56,13 @@ async def show(
 
 
 @router.get("/listings/{listing_id}/calendar")
-async def show_calendar(listing_id: UUID, request: Request, visit: Visiting, catalog: CatalogHere, inventory: InventoryHere) -> Response:
+async def show_calendar(
+    listing_id: UUID,
+    request: Request,
+    visit: Visiting,
+    catalog: CatalogHere,
+    inventory: InventoryHere,
+) -> Response:
     """Two months of a listing's calendar, for paging through it."""
     listing = await catalog.listing(listing_id)
     form = _asked(request)
@@ -69,7 +75,9 @@ def _asked(request: Request) -> Form:
     return Form({name: clean(asked.get(name, ""))[:40] for name in ASKED})
 
 
-async def _calendar(listing: Listing, form: Form, quantity: int, inventory: Inventory) -> dict[str, object]:
+async def _calendar(
+    listing: Listing, form: Form, quantity: int, inventory: Inventory
+) -> dict[str, object]:
     today = booking.today_at(listing)
     first = calendars.month_of(form["month"] or form["start"][:7], today)
     before, after = calendars.neighbours(first, today)

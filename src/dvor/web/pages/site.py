@@ -45,7 +45,9 @@ async def prefer(request: Request) -> Response:
     if form["language"] in ("ru", "en"):
         _keep(request, response, "lang", form["language"])
     if "theme" in form.values:
-        _keep(request, response, "theme", form["theme"] if form["theme"] in ("light", "dark") else "")
+        _keep(
+            request, response, "theme", form["theme"] if form["theme"] in ("light", "dark") else ""
+        )
     return response
 
 

@@ -43,7 +43,9 @@ class Shown(Protocol):
 def address(shown: Shown) -> str:
     """Where the picture of this is: one that shows what its title names, where we can draw it."""
     category = shown.picture.split("/")[3:4]
-    return fitting(shown.picture, shown.title, _ABLE.get(category[0] if category else "", frozenset()))
+    return fitting(
+        shown.picture, shown.title, _ABLE.get(category[0] if category else "", frozenset())
+    )
 
 
 @lru_cache(maxsize=CACHED)

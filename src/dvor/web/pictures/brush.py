@@ -75,10 +75,15 @@ def arch(x: float, y: float, w: float, h: float, fill: str) -> str:
     """A round arch standing on `y`, `x` its middle."""
     half = w / 2
     left, right, spring = number(x - half), number(x + half), number(y - h + half)
-    return path(f"M{left} {number(y)}V{spring}a{number(half)} {number(half)} 0 0 1 {number(w)} 0V{number(y)}H{right}z", fill)
+    return path(
+        f"M{left} {number(y)}V{spring}a{number(half)} {number(half)} 0 0 1 {number(w)} 0V{number(y)}H{right}z",
+        fill,
+    )
 
 
-def placed(drawing: str, x: float, y: float, scale: float = 1, turn: float = 0, flip: bool = False) -> str:
+def placed(
+    drawing: str, x: float, y: float, scale: float = 1, turn: float = 0, flip: bool = False
+) -> str:
     """A drawing moved, scaled, turned (degrees), mirrored."""
     steps = f"translate({number(x)} {number(y)})"
     if turn:
@@ -129,13 +134,25 @@ def plant(dice: Dice, pot: Hue) -> str:
         turn = -66 + index * 22 + dice.about(0, 5)
         leaf = GREEN.mid if index % 2 else GREEN.deep
         if style == 0:
-            shape = path(f"M0 0C-16 {-tall * 0.4:.0f} -9 {-tall * 0.8:.0f} 0 {-tall:.0f}C9 {-tall * 0.8:.0f} 16 {-tall * 0.4:.0f} 0 0z", leaf)
+            shape = path(
+                f"M0 0C-16 {-tall * 0.4:.0f} -9 {-tall * 0.8:.0f} 0 {-tall:.0f}C9 {-tall * 0.8:.0f} 16 {-tall * 0.4:.0f} 0 0z",
+                leaf,
+            )
         elif style == 1:
-            shape = stroke(f"M0 0V{-tall * 0.75:.0f}", GREEN.deep, 2.5) + ellipse(0, -tall * 0.85, 15, 20, leaf)
+            shape = stroke(f"M0 0V{-tall * 0.75:.0f}", GREEN.deep, 2.5) + ellipse(
+                0, -tall * 0.85, 15, 20, leaf
+            )
         else:
-            shape = path(f"M0 0C-7 {-tall * 0.5:.0f} -4 {-tall * 0.9:.0f} 0 {-tall * 1.1:.0f}C4 {-tall * 0.9:.0f} 7 {-tall * 0.5:.0f} 0 0z", leaf)
+            shape = path(
+                f"M0 0C-7 {-tall * 0.5:.0f} -4 {-tall * 0.9:.0f} 0 {-tall * 1.1:.0f}C4 {-tall * 0.9:.0f} 7 {-tall * 0.5:.0f} 0 0z",
+                leaf,
+            )
         leaves.append(placed(shape, 0, -46, 1, turn))
-    bowl = path("M-28 -50H28L21 0H-21z", pot.mid) + path("M0 -50H28L21 0H0z", pot.deep, 0.35) + rect(-31, -56, 62, 11, pot.deep, 3)
+    bowl = (
+        path("M-28 -50H28L21 0H-21z", pot.mid)
+        + path("M0 -50H28L21 0H0z", pot.deep, 0.35)
+        + rect(-31, -56, 62, 11, pot.deep, 3)
+    )
     return "".join(leaves) + bowl
 
 
@@ -143,12 +160,18 @@ def tree(dice: Dice, tall: float = 130) -> str:
     """A tree, standing on 0: a round one or a fir."""
     if dice.chance(0.5):
         crown = ellipse(0, -tall * 0.66, tall * 0.27, tall * 0.36, GREEN.mid) + path(
-            f"M0 {-tall * 1.02:.0f}A{tall * 0.27:.0f} {tall * 0.36:.0f} 0 0 1 0 {-tall * 0.3:.0f}z", GREEN.deep, 0.4
+            f"M0 {-tall * 1.02:.0f}A{tall * 0.27:.0f} {tall * 0.36:.0f} 0 0 1 0 {-tall * 0.3:.0f}z",
+            GREEN.deep,
+            0.4,
         )
         return rect(-4, -tall * 0.4, 8, tall * 0.4, WOOD_DARK) + crown
     layers = "".join(
         path(f"M0 {-tall * top:.0f}L{tall * wide:.0f} {-tall * low:.0f}H{-tall * wide:.0f}z", fill)
-        for top, wide, low, fill in ((0.62, 0.28, 0.12, GREEN.deep), (0.82, 0.23, 0.36, GREEN.mid), (1.0, 0.17, 0.6, GREEN.deep))
+        for top, wide, low, fill in (
+            (0.62, 0.28, 0.12, GREEN.deep),
+            (0.82, 0.23, 0.36, GREEN.mid),
+            (1.0, 0.17, 0.6, GREEN.deep),
+        )
     )
     return rect(-4, -tall * 0.16, 8, tall * 0.16, WOOD_DARK) + layers
 
@@ -170,20 +193,36 @@ def sky(dice: Dice, *, night: bool) -> str:
     """The whole picture as sky with sun, moon, stars or clouds."""
     if night:
         stars = "".join(
-            circle(dice.uniform(30, 370), dice.uniform(30, 220), dice.uniform(1.2, 2.6), CREAM) for _ in range(22)
+            circle(dice.uniform(30, 370), dice.uniform(30, 220), dice.uniform(1.2, 2.6), CREAM)
+            for _ in range(22)
         )
         x, y = dice.uniform(110, 290), dice.uniform(90, 140)
         moon = circle(x, y, 27, OCHRE.light) + circle(x + 12, y - 7, 23, PLUM.deep)
         return rect(0, 0, WIDTH, HEIGHT, PLUM.deep) + stars + moon
-    back, sun = dice.choice(((BLUE.pale, OCHRE.mid), (BLUE.light, CREAM), (OCHRE.pale, CRIMSON.mid), (CRIMSON.pale, OCHRE.mid)))
+    back, sun = dice.choice(
+        (
+            (BLUE.pale, OCHRE.mid),
+            (BLUE.light, CREAM),
+            (OCHRE.pale, CRIMSON.mid),
+            (CRIMSON.pale, OCHRE.mid),
+        )
+    )
     x, y = dice.uniform(110, 290), dice.uniform(95, 150)
-    clouds = "".join(cloud(dice.uniform(40, 330), dice.uniform(70, 190), dice.uniform(0.6, 1.1)) for _ in range(2))
+    clouds = "".join(
+        cloud(dice.uniform(40, 330), dice.uniform(70, 190), dice.uniform(0.6, 1.1))
+        for _ in range(2)
+    )
     return rect(0, 0, WIDTH, HEIGHT, back) + circle(x, y, 36, sun) + clouds
 
 
 def cloud(x: float, y: float, scale: float) -> str:
     """A small cloud."""
-    return placed(path("M-40 0a17 17 0 0 1 8 -32a24 24 0 0 1 45 -7a19 19 0 0 1 26 39z", WHITE, 0.85), x, y, scale)
+    return placed(
+        path("M-40 0a17 17 0 0 1 8 -32a24 24 0 0 1 45 -7a19 19 0 0 1 26 39z", WHITE, 0.85),
+        x,
+        y,
+        scale,
+    )
 
 
 def niche(back: Hue, dice: Dice) -> str:
@@ -199,4 +238,6 @@ def niche(back: Hue, dice: Dice) -> str:
 def counter(front: str, top: str, *, boards: bool = True) -> str:
     """What goods stand on: a counter across the picture."""
     lines = "".join(stroke(f"M{x} 428V500", top, 2) for x in range(40, 400, 80)) if boards else ""
-    return rect(0, FLOOR + 10, WIDTH, HEIGHT - FLOOR, front) + lines + rect(0, FLOOR, WIDTH, 16, top)
+    return (
+        rect(0, FLOOR + 10, WIDTH, HEIGHT - FLOOR, front) + lines + rect(0, FLOOR, WIDTH, 16, top)
+    )

@@ -1,9 +1,41 @@
 """What happens and where: stages, lecture rooms, workshops, streets."""
 
+# A drawing reads best as one shape after another, not as one argument a line.
+# fmt: off
+
 from dvor.web.pictures.brush import (
-    BLUE, CLAY, CREAM, CRIMSON, FLOOR, GREEN, INK, OCHRE, PLUM, SKIN, STEEL, STONE, STONE_DARK, WHITE, WOOD, WOOD_DARK,
-    Dice, Hue, arch, circle, counter, ellipse, niche, path, person, placed, plant, rect, ring, sky, stroke, tree,
-)  # fmt: skip
+    BLUE,
+    CLAY,
+    CREAM,
+    CRIMSON,
+    FLOOR,
+    GREEN,
+    INK,
+    OCHRE,
+    PLUM,
+    STEEL,
+    STONE,
+    STONE_DARK,
+    WHITE,
+    WOOD,
+    WOOD_DARK,
+    Dice,
+    Hue,
+    arch,
+    circle,
+    counter,
+    ellipse,
+    niche,
+    path,
+    person,
+    placed,
+    plant,
+    rect,
+    ring,
+    sky,
+    stroke,
+    tree,
+)
 
 
 def _audience(dice: Dice, colour: str, rows: int = 2) -> str:

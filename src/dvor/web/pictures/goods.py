@@ -1,11 +1,37 @@
 """Goods on a counter, by category. Each thing stands on 0 and is about 150 high."""
 
+# A drawing reads best as one shape after another, not as one argument a line.
+# fmt: off
+
 from collections.abc import Callable
 
 from dvor.web.pictures.brush import (
-    CLAY, CREAM, FLOOR, GREEN, INK, OCHRE, STEEL, STONE, STONE_DARK, WHITE, WOOD, WOOD_DARK,
-    Dice, Hue, arch, circle, counter, ellipse, niche, path, placed, plant, rect, ring, stroke,
-)  # fmt: skip
+    CLAY,
+    CREAM,
+    FLOOR,
+    GREEN,
+    INK,
+    OCHRE,
+    STEEL,
+    STONE,
+    STONE_DARK,
+    WHITE,
+    WOOD,
+    WOOD_DARK,
+    Dice,
+    Hue,
+    arch,
+    circle,
+    counter,
+    ellipse,
+    niche,
+    path,
+    placed,
+    plant,
+    rect,
+    ring,
+    stroke,
+)
 
 Thing = Callable[[Dice, Hue], str]
 
@@ -292,7 +318,7 @@ def draw(category: str, dice: Dice) -> str:
     return (
         scene + placed(things[1](dice, second), 92, FLOOR, 0.98) + placed(things[2](dice, third), 314, FLOOR, 0.98)
         + placed(things[0](dice, first), 202, FLOOR + 8, 1.26)
-    )  # fmt: skip
+    )
 
 
 def _above(dice: Dice, back: Hue) -> str:

@@ -1,9 +1,39 @@
 """Things to rent where they are used: a workshop, a park, a camp, a viewpoint, a shore."""
 
+# A drawing reads best as one shape after another, not as one argument a line.
+# fmt: off
+
 from dvor.web.pictures.brush import (
-    BLUE, CLAY, CREAM, CRIMSON, FLOOR, GREEN, INK, OCHRE, PLUM, STEEL, STONE, STONE_DARK, WHITE, WOOD, WOOD_DARK,
-    Dice, Hue, arch, circle, counter, ellipse, niche, path, placed, rect, ring, sky, stroke, tree,
-)  # fmt: skip
+    BLUE,
+    CLAY,
+    CREAM,
+    CRIMSON,
+    FLOOR,
+    GREEN,
+    INK,
+    OCHRE,
+    PLUM,
+    STEEL,
+    STONE,
+    STONE_DARK,
+    WHITE,
+    WOOD,
+    WOOD_DARK,
+    Dice,
+    Hue,
+    arch,
+    circle,
+    counter,
+    ellipse,
+    niche,
+    path,
+    placed,
+    rect,
+    ring,
+    sky,
+    stroke,
+    tree,
+)
 
 
 def _hammer(hue: Hue) -> str:
@@ -11,8 +41,8 @@ def _hammer(hue: Hue) -> str:
 
 
 def _saw(hue: Hue) -> str:
-    teeth = "".join(f"l6 9l6 -9" for _ in range(8))
-    return path(f"M-14 40L14 40L14 152L-2 152z", STEEL) + path(f"M14 44{teeth.replace('6 9', '7 6').replace('6 -9', '-7 6')}z", STEEL) + path("M-24 0H24V34C24 44 16 48 8 48H-16C-24 48 -28 40 -26 32z", hue.mid) + rect(-8, 12, 20, 20, CREAM, 8)
+    teeth = "".join("l7 6l-7 6" for _ in range(8))
+    return path("M-14 40L14 40L14 152L-2 152z", STEEL) + path(f"M14 44{teeth}z", STEEL) + path("M-24 0H24V34C24 44 16 48 8 48H-16C-24 48 -28 40 -26 32z", hue.mid) + rect(-8, 12, 20, 20, CREAM, 8)
 
 
 def _wrench(hue: Hue) -> str:
@@ -28,7 +58,7 @@ def _drill(hue: Hue) -> str:
         path("M-8 -66H26L34 0H-4z", INK) + rect(-14, -16, 62, 26, hue.deep, 5) + rect(-54, -112, 108, 50, hue.mid, 13)
         + rect(-54, -112, 34, 50, hue.deep, 13) + path("M54 -104H78L90 -94V-80L78 -70H54z", STEEL) + rect(90, -90, 44, 6, STEEL) + circle(14, -88, 10, hue.light)
         + path("M-12 -60h10v16h-10z", CRIMSON.mid)
-    )  # fmt: skip
+    )
 
 
 def _toolbox(hue: Hue) -> str:
@@ -75,7 +105,7 @@ def _scooter(hue: Hue) -> str:
 
 def bikes(dice: Dice) -> str:
     """A bicycle or a scooter before an arch, or in a park."""
-    first, second = dice.hues(2, GREEN)
+    first, _ = dice.hues(2, GREEN)
     if dice.chance(0.5):
         wall = dice.hue(first)
         back = rect(0, 0, 400, 500, wall.light) + arch(200, FLOOR, 236, 312, wall.deep) + arch(200, FLOOR, 204, 296, wall.mid) + rect(196, 190, 8, 216, wall.deep) + circle(182, 300, 5, OCHRE.light) + rect(0, FLOOR, 400, 100, STONE) + rect(0, FLOOR, 400, 8, STONE_DARK)

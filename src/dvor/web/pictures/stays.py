@@ -1,9 +1,36 @@
 """Rooms and the houses they are in."""
 
+# A drawing reads best as one shape after another, not as one argument a line.
+# fmt: off
+
 from dvor.web.pictures.brush import (
-    BLUE, CLAY, CREAM, CRIMSON, GREEN, INK, OCHRE, PLUM, STONE, STONE_DARK, WHITE, WOOD, WOOD_DARK,
-    Dice, Hue, arch, circle, cloud, ellipse, path, placed, plant, rect, sky, stroke, tree,
-)  # fmt: skip
+    BLUE,
+    CLAY,
+    CREAM,
+    CRIMSON,
+    GREEN,
+    INK,
+    OCHRE,
+    PLUM,
+    STONE,
+    STONE_DARK,
+    WHITE,
+    WOOD,
+    WOOD_DARK,
+    Dice,
+    Hue,
+    arch,
+    circle,
+    cloud,
+    ellipse,
+    path,
+    placed,
+    plant,
+    rect,
+    sky,
+    stroke,
+    tree,
+)
 
 
 def _view(dice: Dice) -> str:

@@ -1,5 +1,8 @@
 """What a picture must show, told from the words of a title."""
 
+# A list of words reads best as lines.
+# fmt: off
+
 import re
 
 from dvor.contracts.catalog import Text
@@ -37,7 +40,7 @@ _WORDS = (
     ("pottery", r"potter|ceramic|гончар|керамик"), ("painting", r"paint|watercolou?r|живопис|акварел|рису"), ("sewing", r"print|textile|sew|knit|ткан|набойк|шить|вяза"), ("cooking", r"cheese|cook|bak|сыр|кулинар|готов"),
     ("tale", r"tale|fisherman|shadow|сказк|рыбак|куклы"), ("play", r"orchard|\bplay\b|сад»|пьес|драм"), ("masks", r"comedy|mask|комеди|маск"),
     ("night", r"night|lantern|ночн|фонар"),
-)  # fmt: skip
+)
 _KNOWN = tuple((subject, re.compile(pattern)) for subject, pattern in _WORDS)
 _DRAWN = re.compile(r"^(/pictures/[a-z]+/[a-z-]+/)([0-9a-f]+\.svg)$")
 

@@ -1,0 +1,187 @@
+"""A small court for the browsing pages: four listings, days that are free, one seller."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from dvor.contracts.catalog import (
+    Card,
+    CardPage,
+    Categories,
+    Category,
+    Kind,
+    Listing,
+    ListingStatus,
+    Offer,
+    OfferFacts,
+    Place,
+    PricedLine,
+    Quote,
+    QuoteLine,
+    Search,
+    Text,
+    UnknownListing,
+)
+from dvor.contracts.identity import PublicProfile, PublicProfiles
+from dvor.contracts.inventory import Calendar, Day, Free, FreeList
+from dvor.kernel.ids import derived
+from dvor.kernel.money import Money
+from dvor.kernel.periods import DateRange
+
+SELLER = derived("seller")
+SOON = datetime.now(UTC) + timedelta(days=9)
+
+
+def listing(kind: Kind, category: str, ru: str, en: str, *prices: int, **more: Any) -> Listing:
+    """A published listing with an offer per price."""
+    identifier = derived(kind, en)
+    offers = tuple(
+        Offer(
+            id=derived(identifier, price),
+            name=Text(en=f"Offer {price}"),
+            price=Money(amount=price, currency="RUB"),
+        )
+        for price in prices
+    )
+    place = None if kind is Kind.PRODUCT else Place(city="Суздаль", address="Кремлёвская, 1")
+    return Listing(
+        id=identifier,
+        seller_id=SELLER,
+        kind=kind,
+        status=ListingStatus.PUBLISHED,
+        category=category,
+        title=Text(ru=ru, en=en),
+        description=Text(en="First.\n\n<b>Second</b>."),
+        place=place,
+        offers=offers,
+        picture=f"/pictures/{kind}/{category}/0a1b2c3d.svg",
+        version=1,
+        created_at=datetime.now(UTC),
+        **more,
+    )
+
+
+MUG = listing(Kind.PRODUCT, "kitchen", "Кружка", "Mug", 65_000)
+KAYAK = listing(Kind.RENTAL, "sport", "Каяк", "Kayak", 220_000, 330_000)
+HOTEL = listing(Kind.STAY, "hotels", "Гостиница", "Hotel", 490_000, 720_000)
+JAZZ = listing(Kind.EVENT, "concerts", "Джаз", "Jazz", 150_000, 420_000, starts_at=SOON)
+ALL = {item.id: item for item in (MUG, KAYAK, HOTEL, JAZZ)}
+
+
+def card(item: Listing) -> Card:
+    """The listing in a list."""
+    return Card(
+        id=item.id,
+        seller_id=item.seller_id,
+        kind=item.kind,
+        status=item.status,
+        category=item.category,
+        title=item.title,
+        city=item.place.city if item.place else "",
+        starts_at=item.starts_at,
+        price_from=item.offers[0].price,
+        picture=item.picture,
+    )
+
+
+class FakeCatalog:
+    """Four listings. `asked` remembers the searches."""
+
+    def __init__(self) -> None:
+        self.asked: list[Search] = []
+
+    async def categories(self) -> Categories:
+        """One per kind."""
+        return Categories(
+            items=tuple(
+                Category(slug=item.category, kind=item.kind, title=Text(en=item.category.title()))
+                for item in ALL.values()
+            )
+        )
+
+    async def search(self, search: Search) -> CardPage:
+        """Of the kind and the seller, with the text in the title."""
+        self.asked.append(search)
+        found = tuple(
+            card(item)
+            for item in ALL.values()
+            if search.kind in (None, item.kind)
+            and search.seller_id in (None, item.seller_id)
+            and search.text.lower() in item.title.en.lower()
+        )
+        more = "next page" if len(found) == len(ALL) else None
+        return CardPage(items=found, total=len(found), next_cursor=more)
+
+    async def listing(self, listing_id: UUID) -> Listing:
+        """One of the four."""
+        if listing_id not in ALL:
+            raise UnknownListing
+        return ALL[listing_id]
+
+    async def quote(self, lines: tuple[QuoteLine, ...]) -> Quote:
+        """Price times days times quantity."""
+        priced = tuple(self._priced(line) for line in lines)
+        total = sum(line.total.amount for line in priced)
+        return Quote(lines=priced, total=Money(amount=total, currency="RUB"))
+
+    @staticmethod
+    def _priced(line: QuoteLine) -> PricedLine:
+        item, offer = next((i, o) for i in ALL.values() for o in i.offers if o.id == line.offer_id)
+        units = line.dates.length if line.dates else 1
+        facts = OfferFacts(
+            id=offer.id,
+            listing_id=item.id,
+            seller_id=SELLER,
+            kind=item.kind,
+            status=item.status,
+            title=item.title,
+            name=offer.name,
+            price=offer.price,
+            timezone="Europe/Moscow",
+            picture=item.picture,
+        )
+        return PricedLine(
+            offer=facts,
+            quantity=line.quantity,
+            dates=line.dates,
+            units=units,
+            day_prices=(offer.price.amount,) * units if line.dates else (),
+            unit_price=offer.price,
+            total=offer.price.times(units * line.quantity),
+        )
+
+
+class FakeInventory:
+    """`left` free of everything, none on `taken` days."""
+
+    def __init__(self) -> None:
+        self.left = 3
+        self.taken: set[date] = set()
+
+    async def free(self, offer_ids: tuple[UUID, ...], dates: DateRange | None = None) -> FreeList:
+        """The same for all."""
+        shut = dates is not None and any(day in self.taken for day in dates.days())
+        free = 0 if shut else self.left
+        return FreeList(items=tuple(Free(offer_id=i, free=free) for i in offer_ids))
+
+    async def calendar(self, offer_id: UUID, dates: DateRange) -> Calendar:
+        """Each day."""
+        days = tuple(
+            Day(day=day, free=0 if day in self.taken else self.left) for day in dates.days()
+        )
+        return Calendar(offer_id=offer_id, days=days)
+
+
+class FakeIdentity:
+    """One seller."""
+
+    async def profiles(self, user_ids: tuple[UUID, ...]) -> PublicProfiles:
+        """The seller's, if asked for."""
+        seller = PublicProfile(
+            id=SELLER, name="Лавка <Верста>", city="Москва", about="", avatar="", since=SOON
+        )
+        return PublicProfiles(items=(seller,) if SELLER in user_ids else ())
+
+
+class Silent:
+    """A contract that nobody asks on these pages."""
