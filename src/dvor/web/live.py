@@ -55,6 +55,7 @@ class EventStream(StreamingResponse):
         self._person = person
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream, or refuse with 429 when the person's slots are taken."""
         with slot(self._person) as granted:
             if granted:
                 with suppress(TimeoutError):

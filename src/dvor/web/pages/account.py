@@ -48,7 +48,7 @@ PaymentsHere = Annotated[Payments, contract(Payments)]
 
 
 @strangers.get("/sign-in")
-async def show_sign_in(visit: Visiting, next: str = "/") -> Response:  # noqa: A002
+async def show_sign_in(visit: Visiting, next: str = "/") -> Response:
     """The sign-in form; in the demo world one click fills it."""
     onward = local_path(next, "/")
     if caller.current().user_id:
@@ -85,7 +85,7 @@ async def sign_in(
 
 
 @strangers.get("/sign-up")
-async def show_sign_up(visit: Visiting, next: str = "/") -> Response:  # noqa: A002
+async def show_sign_up(visit: Visiting, next: str = "/") -> Response:
     """The form for a new account."""
     onward = local_path(next, "/")
     if caller.current().user_id:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Request
@@ -142,7 +142,7 @@ async def cancel_order(order_id: UUID, request: Request, orders: OrdersHere) -> 
     return response
 
 
-def story(order: Order, *, for_seller: bool = False) -> dict[str, object]:
+def story(order: Order, *, for_seller: bool = False) -> dict[str, Any]:
     """What the live part of an order's page shows."""
     currency = order.total.currency
     # Whoever may cancel a paid order cannot only while it is being cancelled already.

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Request
@@ -34,6 +34,7 @@ from dvor.kernel.http import contract, page_router
 from dvor.kernel.http.front import cookie
 from dvor.kernel.ids import derived, new
 from dvor.kernel.periods import DateRange
+from dvor.kernel.texts import N_
 from dvor.kernel.texts import gettext as _
 from dvor.kernel.texts import refusal as said
 from dvor.web import notices
@@ -71,17 +72,17 @@ async def add_lines(request: Request, visit: Visiting, orders: OrdersHere) -> Re
     if not wishes:
         problem = next(iter(form.errors.values()), _("Choose how many you want."))
         return await _refused(visit, back, problem)
-    added = 0
+    cart = None
     for wish in wishes:
         with caller.asking(_as_part(wish)):
-            cart = await attempt(orders.add_to_cart(wish, guest=guest), *REFUSALS)
-        if isinstance(cart, Refusal):
-            problem = advice(cart)
-            if added:
+            answer = await attempt(orders.add_to_cart(wish, guest=guest), *REFUSALS)
+        if isinstance(answer, Refusal):
+            problem = advice(answer)
+            if cart:
                 problem = _("{problem} The rest of your choice is in the cart.", problem=problem)
             return _as_guest(request, await _refused(visit, back, problem), guest)
-        added += 1
-    if visit.enhanced:
+        cart = answer
+    if visit.enhanced and cart:
         response = visit.fragment("cart/added.html")
         response.headers["HX-Trigger"] = json.dumps({"cart-count": len(cart.lines)})
     else:
@@ -145,33 +146,38 @@ async def check_out(request: Request, visit: Visiting, orders: OrdersHere) -> Re
     return _to(order.pay_path or f"/orders/{order.id}")
 
 
+_ADVICE: dict[type[Refusal], str] = {
+    InThePast: N_("These dates have passed. Choose later ones."),
+    NeedsDates: N_("Choose the dates first."),
+    WrongDates: N_("Choose the dates first."),
+    MixedCurrencies: N_(
+        "Your cart has prices in another currency. Check it out first, then add this."
+    ),
+    CartChanged: N_(
+        "Your cart has changed, perhaps in another window. Check it and confirm again."
+    ),
+}
+
+
 def advice(refusal: Refusal) -> str:
     """A refusal and what to do about it, in the person's language."""
-    match refusal:
-        case SoldOut(left=0, day=None):
-            return _("This has just been sold out. Choose something else, or look again later.")
-        case SoldOut(left=0):
-            return _("Not free on {day}. Choose other dates.", day=day_month(refusal.day))
-        case SoldOut(day=None):
-            return _("Only {left} left. Choose fewer.", left=refusal.left)
-        case SoldOut():
-            return _(
-                "Only {left} free on {day}. Choose fewer or other dates.",
-                left=refusal.left,
-                day=day_month(refusal.day),
-            )
-        case InThePast():
-            return _("These dates have passed. Choose later ones.")
-        case NeedsDates() | WrongDates():
-            return _("Choose the dates first.")
-        case MixedCurrencies():
-            return _("Your cart has prices in another currency. Check it out first, then add this.")
-        case CartChanged():
-            return _(
-                "Your cart has changed, perhaps in another window. Check it and confirm again."
-            )
-        case _other:
-            return said(refusal)
+    if isinstance(refusal, SoldOut):
+        return _sold_out(refusal)
+    words = _ADVICE.get(type(refusal))
+    return _(words) if words else said(refusal)
+
+
+def _sold_out(refusal: SoldOut) -> str:
+    day = day_month(refusal.day)
+    if not refusal.left:
+        if day:
+            return _("Not free on {day}. Choose other dates.", day=day)
+        return _("This has just been sold out. Choose something else, or look again later.")
+    if day:
+        return _(
+            "Only {left} free on {day}. Choose fewer or other dates.", left=refusal.left, day=day
+        )
+    return _("Only {left} left. Choose fewer.", left=refusal.left)
 
 
 def _wishes(form: Form) -> list[Wish]:
@@ -235,7 +241,7 @@ def _removed(line: CartLine) -> notices.Notice:
     )
 
 
-def _hold(cart: Cart) -> dict[str, object]:
+def _hold(cart: Cart) -> dict[str, Any]:
     """`minutes_left` of the hold, None when nothing is held any more."""
     if cart.held_until is None:
         return {"minutes_left": None}
