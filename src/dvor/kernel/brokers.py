@@ -6,7 +6,6 @@ consumers at its own pace. It serves one process, or several on one PostgreSQL.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Tx, create_database, raw_connection
 from dvor.kernel.events import Event
 from dvor.kernel.ids import new
-from dvor.kernel.tasks import lease
+from dvor.kernel.tasks import hinted, lease
 
 Handler = Callable[[Tx, Any], Awaitable[None]]
 
@@ -243,8 +242,7 @@ class Relay:
                 sent = 0
                 await asyncio.sleep(self._settings.poll_seconds)
             if sent < BATCH:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._hint.wait(), self._settings.poll_seconds)
+                await hinted(self._hint, self._settings.poll_seconds)
 
     async def publish_batch(self) -> int:
         """Publish the oldest unsent events if the lease is ours; answers how many."""
@@ -328,8 +326,7 @@ class Consumer:
                 taken = 0
                 await asyncio.sleep(self._settings.poll_seconds)
             if taken < BATCH:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(hint.wait(), self._settings.poll_seconds)
+                await hinted(hint, self._settings.poll_seconds)
 
     async def take_batch(self, source: str) -> int:
         """Apply the next events of `source`; answers how many were taken."""

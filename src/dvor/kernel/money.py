@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated
 
-from babel.numbers import format_currency, get_currency_precision
+from babel.numbers import format_decimal, get_currency_precision, get_currency_symbol
 from pydantic import Field
 
 from dvor.kernel.messages import Message, Minor
@@ -31,14 +31,8 @@ def decimal(money: Money) -> Decimal:
 def shown(money: Money, language: str) -> str:
     """As people write it: `12 345,60 ₽` in Russian, `₽12,345.60` in English; whole amounts bare."""
     digits = get_currency_precision(money.currency)
-    whole = digits > 0 and money.amount % 10**digits == 0
-    pattern = {"ru": "#,##0.00 ¤", "en": "¤#,##0.00"}[language]
-    if whole:
-        pattern = pattern.replace(".00", "")
-    symbol_locale = "ru" if money.currency == "RUB" else language
-    text = format_currency(
-        decimal(money), money.currency, format=pattern, locale=language, currency_digits=not whole
-    )
-    if symbol_locale != language:
-        text = text.replace("RUB", "₽")
-    return text
+    bare = money.amount % 10**digits == 0
+    pattern = "#,##0" if bare else f"#,##0.{'0' * digits}"
+    number = format_decimal(decimal(money), pattern, locale=language)
+    symbol = "₽" if money.currency == "RUB" else get_currency_symbol(money.currency, language)
+    return f"{number}\u00a0{symbol}" if language == "ru" else f"{symbol}{number}"

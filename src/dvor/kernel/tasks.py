@@ -157,8 +157,7 @@ class Runner:
                 busy = 0
                 await asyncio.sleep(self._settings.poll_seconds)
             if not busy:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._hint.wait(), self._settings.poll_seconds)
+                await hinted(self._hint, self._settings.poll_seconds)
 
     async def run_due(self) -> int:
         """Run what is due now; answers how many were claimed."""
@@ -219,6 +218,17 @@ class Runner:
         for timer_ in self._timers:
             with asking(Caller(service=self._service)):
                 await timer_.run(self._implementation)
+
+
+async def hinted(hint: asyncio.Event, seconds: float) -> bool:
+    """Wait for a hint, but not longer than this; answers whether it came.
+
+    Not `asyncio.wait_for`: on Python 3.11 it swallows a cancellation that arrives with the hint.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            return await hint.wait()
+    return False
 
 
 async def lease(database: Database, name: str, holder: UUID, seconds: float) -> int | None:

@@ -1,7 +1,6 @@
 """Orders: from wishes to paid and booked, or cancelled and free again."""
 
 import asyncio
-import contextlib
 from collections import defaultdict
 from datetime import timedelta
 from uuid import UUID
@@ -34,6 +33,7 @@ from dvor.kernel import clock, ids, webhooks
 from dvor.kernel.caller import Role, current, require_role, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record, Tx, caller_key
+from dvor.kernel.tasks import hinted
 from dvor.services.orders import queries, rules, views
 from dvor.services.orders.carts import Carts, StoredCart
 from dvor.services.orders.steps import Steps
@@ -160,8 +160,7 @@ class OrdersService:
         self._waiting[order_id].add(news)
         try:
             if await queries.version(self.db, order_id) == after_version:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(news.wait(), self.settings.wait_seconds)
+                await hinted(news, self.settings.wait_seconds)
         finally:
             self._waiting[order_id].discard(news)
             if not self._waiting[order_id]:

@@ -138,7 +138,7 @@ class Steps:
                 payment = (await self.payments.payment(payment.id)).payment
             else:
                 return 0
-        if payment.status is not PaymentStatus.REFUNDED:
+        if payment.status is not PaymentStatus.REFUNDED and order["total_amount"]:
             key = ids.derived(order["id"], "refund")
             payment = await self.payments.refund(payment.id, order["total_amount"], key)
         return payment.refunded

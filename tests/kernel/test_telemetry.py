@@ -1,0 +1,101 @@
+"""One order's trace goes through every service that had a part in it."""
+
+import asyncio
+import gzip
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from dvor.kernel import telemetry
+from dvor.kernel.config import Settings
+from tests.conftest import MakeHouse
+from tests.journeys.conftest import running_site
+from tests.journeys.test_purchase import SUCCESS, offer, pay, until
+
+EXPECTED = {
+    "Orders.place",
+    "Inventory.hold",
+    "Payments.request",
+    "event orders.order_created.v1",
+    "task send_mail",
+}
+
+
+class Collector:
+    """Takes spans as an OpenTelemetry collector does."""
+
+    def __init__(self) -> None:
+        self.traces: defaultdict[str, set[str]] = defaultdict(set)
+        self.url = ""
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One request after the other."""
+        while head := await self._head(reader):
+            length = int(head.lower().split("content-length:")[1].split()[0])
+            body = await reader.readexactly(length)
+            if "content-encoding: gzip" in head.lower():
+                body = gzip.decompress(body)
+            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                for scope in resource.scope_spans:
+                    for span in scope.spans:
+                        self.traces[span.trace_id.hex()].add(span.name)
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            await writer.drain()
+        writer.close()
+
+    async def _head(self, reader: asyncio.StreamReader) -> str:
+        try:
+            return (await reader.readuntil(b"\r\n\r\n")).decode()
+        except asyncio.IncompleteReadError:
+            return ""
+
+
+@asynccontextmanager
+async def collecting() -> AsyncIterator[Collector]:
+    """A collector on a free port."""
+    collector = Collector()
+    server = await asyncio.start_server(collector.take, "127.0.0.1", 0)
+    collector.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        yield collector
+
+
+class TestTraces:
+    async def test_an_order_is_one_trace(self, postgres: str) -> None:
+        async with collecting() as collector:
+            extra = {"DVOR_OTLP_URL": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+            async with running_site("embedded", postgres, extra=extra) as site:
+                api = await site.signed_in("customer@dvor.example")
+                found = await offer(api, "product")
+                order = await api.post("/orders", {"lines": [{"offer_id": found["id"]}]})
+                await pay(api, order["pay_path"], SUCCESS)
+                await until(api, order["id"], "paid")
+                async with asyncio.timeout(20):
+                    while not any(names >= EXPECTED for names in collector.traces.values()):
+                        await asyncio.sleep(0.1)
+
+
+class TestMetrics:
+    async def test_count_requests_calls_and_waiting_events(self, make_house: MakeHouse) -> None:
+        house = await make_house("catalog", "identity")
+        await house.http.get("/api/v1/listings")
+        page = (await house.http.get("/metrics")).text
+        assert 'dvor_http_request_seconds_count{method="GET",route="/api/v1/listings"' in page
+        assert 'dvor_call_seconds_count{contract="Catalog",method="search",outcome="ok"' in page
+        assert "dvor_outbox_age_seconds" in page
+
+
+class TestLogs:
+    def test_are_json_where_machines_read_them(self, capsys: pytest.CaptureFixture[str]) -> None:
+        try:
+            telemetry.configure(Settings(log_format="json"), "tests")
+            with telemetry.extract({"dvor-request-id": "abcdefgh"}, "a request"):
+                telemetry.log("tests").info("said", count=3)
+            entry = json.loads(capsys.readouterr().out)
+            assert (entry["event"], entry["count"], entry["request"]) == ("said", 3, "abcdefgh")
+        finally:
+            telemetry.configure(Settings(log_level="error"), "tests")
