@@ -126,6 +126,18 @@ def audit(
 
 
 @app.command()
+def parked(
+    data: Data = DATA,
+    *,
+    replay: Annotated[bool, typer.Option("--replay", help="Apply them again.")] = False,
+) -> None:
+    """Events that could not be applied; code 1 while there are some."""
+    from dvor.cli import parked as messages
+
+    raise typer.Exit(messages.parked(data, replay=replay))
+
+
+@app.command()
 def migrate(data: Data = DATA) -> None:
     """Bring the databases up to date. `up` does it by itself."""
     from dvor.cli import work
@@ -175,11 +187,19 @@ def replay_hotel(
     file: Annotated[
         Path | None, typer.Argument(exists=True, dir_okay=False, help="None: the excerpt we keep.")
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            help="An empty Dvor to keep the hotel in. None: it is thrown away.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Bookings of a hotel, made and cancelled again in their order, on databases of their own."""
     from dvor.cli import work
 
-    raise typer.Exit(work.replay_hotel(file))
+    raise typer.Exit(work.replay_hotel(file, data))
 
 
 @app.command(hidden=True)

@@ -1,0 +1,58 @@
+"""Events that a service could not apply: what they are, and trying them again."""
+
+import asyncio
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from dvor import topology
+from dvor.cli.house import at_hand
+from dvor.kernel.brokers import Consumer, broker
+from dvor.kernel.config import Settings
+from dvor.kernel.db import Database
+
+
+def parked(data: Path, *, replay: bool) -> int:
+    """Show parked events, or apply them again; 1 while some stay parked."""
+    with at_hand(data, existing=True) as settings:
+        return asyncio.run(_replay(settings) if replay else _show(settings))
+
+
+async def _show(settings: Settings) -> int:
+    table = Table("service", "event", "about", "version", "parked at", "why")
+    for service in topology.SERVICES:
+        database = Database(service.name, settings.database(service.name), settings)
+        await database.open()
+        rows = await database.fetch(
+            "SELECT type, aggregate, version, parked_at, error FROM parked_messages"
+            " ORDER BY aggregate, version"
+        )
+        for row in rows:
+            when = row["parked_at"].isoformat(timespec="seconds")
+            about = (row["type"], str(row["aggregate"]), str(row["version"]), when, row["error"])
+            table.add_row(service.name, *about)
+        await database.close()
+    if not table.row_count:
+        print("Nothing is parked.")
+        return 0
+    Console().print(table)
+    print("Mend the cause, then: dvor parked --replay")
+    return 1
+
+
+async def _replay(settings: Settings) -> int:
+    left = 0
+    for service in topology.SERVICES:
+        if not service.handlers:
+            continue
+        database = Database(service.name, settings.database(service.name), settings)
+        await database.open()
+        consumer = Consumer(database, broker(settings), service.handlers, settings)
+        applied, stuck = await consumer.replay_parked()
+        await database.close()
+        left += stuck
+        if applied or stuck:
+            print(f"{service.name}: {applied} applied, {stuck} still parked")
+    print("Nothing is parked." if not left else f"{left} still parked: see dvor parked")
+    return min(left, 1)
