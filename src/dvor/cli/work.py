@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from contextlib import nullcontext
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -89,15 +90,16 @@ async def _import(
             )
 
 
-def replay_hotel(file: Path | None) -> int:
+def replay_hotel(file: Path | None, data: Path | None) -> int:
     """Replay a hotel's bookings on databases of their own; 1 where a row or a promise is lost."""
     from dvor.replay import hotel
 
     try:
         recording = hotel.read(file) if file else hotel.sample()
-    except hotel.WrongFile as wrong:
-        raise Problem(wrong.message) from wrong
-    with bar("Replaying bookings") as report:
-        outcome = hotel.replay(recording, report)
+        place = at_hand(data) if data else nullcontext()
+        with place as settings, bar("Replaying bookings") as report:
+            outcome = hotel.replay(recording, report, settings)
+    except (hotel.WrongFile, hotel.NotEmpty) as refusal:
+        raise Problem(refusal.message) from refusal
     Console().print(outcome.as_table())
     return 0 if outcome.clean else 1

@@ -1,0 +1,1 @@
+"""Recorded days lived again through the public contracts, on the virtual clock."""
