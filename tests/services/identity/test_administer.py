@@ -102,14 +102,12 @@ class TestUsers:
                     break
         assert seen == [*reversed(made), admin]
 
-    @pytest.mark.parametrize(
-        ("text", "found"), [("VERA@", 1), ("lund", 2), ("%", 0), ("_", 0), ("ndx", 0)]
-    )
     async def test_they_are_found_by_a_part_of_email_or_name(
-        self, house: Any, people: Any, admin: User, vera: User, text: str, found: int
+        self, house: Any, people: Any, admin: User, vera: User
     ) -> None:
         with people.calling(admin):
-            assert len((await house.identity.users(UserSearch(text=text))).items) == found
+            for text, found in (("VERA@", 1), ("lund", 2), ("%", 0), ("_", 0), ("ndx", 0)):
+                assert len((await house.identity.users(UserSearch(text=text))).items) == found, text
 
     async def test_a_foreign_cursor_is_refused(self, house: Any, people: Any, admin: User) -> None:
         with people.calling(admin), pytest.raises(InvalidFields):

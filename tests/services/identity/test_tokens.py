@@ -20,6 +20,50 @@ from dvor.kernel import tokens as door
 from dvor.kernel.caller import Role
 from dvor.kernel.errors import InvalidFields
 
+OTHER_CLAIMS: list[dict[str, Any]] = [
+    {"aud": "other"},
+    {"aud": None},
+    {"aud": ["other"]},
+    {"iss": "https://evil.example"},
+    {"iss": None},
+    {"exp": 1},
+    {"exp": None},
+    {"exp": "9999999999"},
+    {"exp": 1e300},
+    {"iat": None},
+    {"iat": 99999999999},
+    {"nbf": 99999999999},
+    {"nbf": "soon"},
+    {"jti": None},
+    {"sid": None},
+    {"sid": str(uuid4())},
+    {"sid": "x"},
+    {"sid": 5},
+    {"sub": None},
+    {"sub": str(uuid4())},
+    {"sub": "admin"},
+]
+OTHER_HEADERS: list[dict[str, Any]] = [
+    {"typ": "JWT"},
+    {"typ": None},
+    {"alg": "none"},
+    {"alg": "HS256"},
+    {"alg": "RS256"},
+    {"alg": "ES256"},
+    {"alg": "Ed25519"},
+    {"alg": None},
+    {"kid": "other"},
+    {"kid": None},
+    {"kid": 7},
+    {"kid": "../../etc/passwd"},
+    {"kid": "' OR 1=1 --"},
+    {"jku": "https://evil.example/keys"},
+    {"jwk": {"kty": "OKP"}},
+    {"x5u": "https://evil.example/cert"},
+    {"crit": ["exp"]},
+    {"b64": False, "crit": ["b64"]},
+]
+
 
 def decoded(part: str) -> dict[str, Any]:
     """A part of a token, whoever signed it."""
@@ -222,81 +266,31 @@ class TestForgedTokens:
 
         return make
 
-    async def refused(self, house: Any, token: str) -> None:
-        with pytest.raises(SessionEnded):
-            await house.identity.authenticate(token)
+    async def refused(self, house: Any, token: str, what: object = "") -> None:
+        try:
+            caller = await house.identity.authenticate(token)
+        except SessionEnded:
+            return
+        pytest.fail(f"{what} was taken for {caller}")
 
     async def test_the_forge_makes_good_tokens(
         self, house: Any, vera: User, forge: Callable[..., str]
     ) -> None:
         assert (await house.identity.authenticate(forge())).user_id == vera.id
 
-    @pytest.mark.parametrize(
-        "claims",
-        [
-            {"aud": "other"},
-            {"aud": None},
-            {"aud": ["other"]},
-            {"iss": "https://evil.example"},
-            {"iss": None},
-            {"exp": 1},
-            {"exp": None},
-            {"exp": "9999999999"},
-            {"exp": 1e300},
-            {"iat": None},
-            {"iat": 99999999999},
-            {"nbf": 99999999999},
-            {"nbf": "soon"},
-            {"jti": None},
-            {"sid": None},
-            {"sid": str(uuid4())},
-            {"sid": "x"},
-            {"sid": 5},
-            {"sub": None},
-            {"sub": str(uuid4())},
-            {"sub": "admin"},
-        ],
-        ids=str,
-    )
-    async def test_other_claims(
-        self, house: Any, forge: Callable[..., str], claims: dict[str, Any]
-    ) -> None:
-        await self.refused(house, forge(**claims))
+    async def test_other_claims(self, house: Any, forge: Callable[..., str]) -> None:
+        for claims in OTHER_CLAIMS:
+            await self.refused(house, forge(**claims), claims)
 
-    @pytest.mark.parametrize(
-        "header",
-        [
-            {"typ": "JWT"},
-            {"typ": None},
-            {"alg": "none"},
-            {"alg": "HS256"},
-            {"alg": "RS256"},
-            {"alg": "ES256"},
-            {"alg": "Ed25519"},
-            {"alg": None},
-            {"kid": "other"},
-            {"kid": None},
-            {"kid": 7},
-            {"kid": "../../etc/passwd"},
-            {"kid": "' OR 1=1 --"},
-            {"jku": "https://evil.example/keys"},
-            {"jwk": {"kty": "OKP"}},
-            {"x5u": "https://evil.example/cert"},
-            {"crit": ["exp"]},
-            {"b64": False, "crit": ["b64"]},
-        ],
-        ids=str,
-    )
-    async def test_other_headers(
-        self, house: Any, forge: Callable[..., str], header: dict[str, Any]
-    ) -> None:
-        await self.refused(house, forge(header))
+    async def test_other_headers(self, house: Any, forge: Callable[..., str]) -> None:
+        for header in OTHER_HEADERS:
+            await self.refused(house, forge(header), header)
 
-    @pytest.mark.parametrize("alg", ["none", "None", "NONE", "nOnE"])
-    async def test_no_signature(self, house: Any, tokens: Tokens, alg: str, key: Any) -> None:
+    async def test_no_signature(self, house: Any, tokens: Tokens, key: door.SigningKey) -> None:
         claims = tokens.access_token.split(".")[1]
-        head = encoded({"alg": alg, "typ": "at+jwt", "kid": key.kid})
-        await self.refused(house, f"{head}.{claims}.")
+        for alg in ("none", "None", "NONE", "nOnE"):
+            head = encoded({"alg": alg, "typ": "at+jwt", "kid": key.kid})
+            await self.refused(house, f"{head}.{claims}.", alg)
         await self.refused(house, ".".join(tokens.access_token.split(".")[:2]) + ".")
 
     async def test_hmac_with_the_public_key(
@@ -350,9 +344,9 @@ class TestForgedTokens:
         caller = await house.identity.session(browser.token)
         await self.refused(house, forge(sid=str(caller.session_id)))
 
-    @pytest.mark.parametrize("token", ["", ".", "..", "a.b.c", "é.é.é", "[]." * 3, "e30.e30.e30"])
-    async def test_no_token_at_all(self, house: Any, token: str) -> None:
-        await self.refused(house, token)
+    async def test_no_token_at_all(self, house: Any) -> None:
+        for token in ("", ".", "..", "a.b.c", "é.é.é", "[]." * 3, "e30.e30.e30"):
+            await self.refused(house, token, token)
 
     async def test_a_token_of_a_megabyte_is_not_looked_at(self, house: Any, tokens: Tokens) -> None:
         with pytest.raises(InvalidFields):
