@@ -226,6 +226,11 @@ class TestSite:
     ) -> None:
         assert await shop.page(path) != await shop.page(path, RU)
 
+    async def test_the_worker_keeps_the_offline_page(self, shop: Shop) -> None:
+        response = await shop.http.get("/worker.js", headers=EN)
+        assert response.headers["content-type"].startswith("text/javascript")
+        assert '"/offline"' in response.text
+
     async def test_pictures_never_change(self, shop: Shop) -> None:
         response = await shop.http.get("/pictures/stay/hotels/0a1b2c3d.svg")
         assert response.headers["content-type"] == "image/svg+xml"

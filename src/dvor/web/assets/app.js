@@ -8,3 +8,6 @@ import "./booking.js";
 import "./calendar.js";
 
 window.htmx = htmx;
+
+// Keeps the page for moments without a network.
+navigator.serviceWorker?.register("/worker.js").catch(() => {});

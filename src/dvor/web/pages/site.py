@@ -71,6 +71,12 @@ async def accessibility(visit: Visiting) -> Response:
     return await visit.page("site/accessibility.html")
 
 
+@router.get("/worker.js")
+async def show_worker() -> Response:
+    """The service worker: it keeps the offline page and does nothing else."""
+    return Response(templates.render("site/worker.js"), media_type="text/javascript")
+
+
 @router.get("/offline")
 async def offline() -> HTMLResponse:
     """What the browser shows when there is no network."""
