@@ -48,7 +48,9 @@ class InventoryService:
         user = require_user()
         facts = await self._facts(offer_id)
         if facts.seller_id != user and not current().is_admin():
-            raise Forbidden
+            # Strangers cannot tell a draft from nothing.
+            draft = facts.status is ListingStatus.DRAFT
+            raise UnknownSupply(offer_id=offer_id) if draft else Forbidden
         stated = rules.Offer(
             id=offer_id,
             seller_id=facts.seller_id,

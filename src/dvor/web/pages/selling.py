@@ -15,6 +15,7 @@ from dvor.contracts.catalog import (
     Outdated,
     Search,
     UnknownCategory,
+    UnknownListing,
 )
 from dvor.contracts.identity import Identity
 from dvor.contracts.inventory import BelowPromised, Inventory
@@ -111,8 +112,7 @@ async def edit_listing(
     listing_id: UUID, visit: Visiting, catalog: CatalogHere, inventory: InventoryHere
 ) -> Response:
     """A listing in its form."""
-    caller.require_role(Role.SELLER)
-    listing = await catalog.listing(listing_id)
+    listing = await _own(listing_id, catalog)
     supplies = await inventory.supplies(tuple(offer.id for offer in listing.offers))
     form = listing_form.shown(listing, supplies, caller.current().language)
     return await _form_page(visit, catalog, form, listing.kind, listing)
@@ -127,8 +127,7 @@ async def change_listing(
     inventory: InventoryHere,
 ) -> Response:
     """Save a listing and its quantities, or grow the form by a row."""
-    caller.require_role(Role.SELLER)
-    listing = await catalog.listing(listing_id)
+    listing = await _own(listing_id, catalog)
     form = await typed(request)
     kind = listing.kind
     if listing_form.reshape(form):
@@ -169,6 +168,24 @@ async def archive_listing(listing_id: UUID, request: Request, catalog: CatalogHe
     )
     notice = notices.Notice("done", text, undo_path=f"/selling/listings/{listing_id}/publish")
     return _told(request, _back(request, listing_id), notice)
+
+
+async def _own(listing_id: UUID, catalog: Catalog) -> Listing:
+    """A listing that the caller may change; for others its form does not exist."""
+    seller = caller.require_role(Role.SELLER)
+    listing = await catalog.listing(listing_id)
+    if listing.seller_id != seller and not caller.current().is_admin():
+        raise UnknownListing
+    return listing
+
+
+async def _own(catalog: Catalog, listing_id: UUID) -> Listing:
+    """A listing of the seller's own; admins may edit any. Others do not exist here."""
+    seller = caller.require_role(Role.SELLER)
+    listing = await catalog.listing(listing_id)
+    if listing.seller_id != seller and not caller.current().is_admin():
+        raise NotFound
+    return listing
 
 
 async def _form_page(
