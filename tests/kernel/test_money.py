@@ -27,4 +27,4 @@ class TestShown:
 
 class TestDecimal:
     def test_is_exact(self) -> None:
-        assert str(decimal(Money(amount=10**15 + 1, currency="RUB"))) == "10000000000000.01"
+        assert str(decimal(Money(amount=10**15 - 1, currency="RUB"))) == "9999999999999.99"

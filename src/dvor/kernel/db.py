@@ -89,7 +89,7 @@ class Tx:
     def __init__(self, connection: Any, service: str) -> None:
         self._connection = connection
         self._service = service
-        self._events: list[Event] = []
+        self._events: list[tuple[Event, str]] = []
         self._tasks: list[tuple[Any, ...]] = []
 
     async def fetch(self, sql: str, *args: Any) -> list[Record]:
@@ -137,7 +137,8 @@ class Tx:
 
     def emit(self, *events: Event) -> None:
         """Tell a fact when this commits."""
-        self._events.extend(events)
+        trace = json.dumps(telemetry.carried())
+        self._events.extend((event, trace) for event in events)
 
     def enqueue(
         self, task: "Task", work: "Message", *, key: str, run_at: datetime | None = None
@@ -145,30 +146,36 @@ class Tx:
         """Have `task` done after this commits, at `run_at` or at once. One `key`, one task."""
         identifier = derived(self._service, task.name, key)
         self._tasks.append(
-            (identifier, task.name, work.model_dump_json(), run_at, task.attempts_max)
+            (
+                identifier,
+                task.name,
+                work.model_dump_json(),
+                run_at,
+                task.attempts_max,
+                json.dumps(telemetry.carried()),
+            )
         )
 
     async def flush(self) -> None:
         """Write what was emitted and enqueued."""
         if self._events:
-            trace = telemetry.carried()
             await self._connection.execute(
                 _INSERT_EVENTS,
                 [new() for _ in self._events],
-                [event.aggregate_id for event in self._events],
-                [event.wire_name for event in self._events],
-                [event.model_dump_json() for event in self._events],
-                json.dumps(trace),
+                [event.aggregate_id for event, _ in self._events],
+                [event.wire_name for event, _ in self._events],
+                [event.model_dump_json() for event, _ in self._events],
+                [trace for _, trace in self._events],
             )
         if self._tasks:
             columns = [list(column) for column in zip(*self._tasks, strict=True)]
-            await self._connection.execute(_INSERT_TASKS, *columns, json.dumps(telemetry.carried()))
+            await self._connection.execute(_INSERT_TASKS, *columns)
 
 
 _INSERT_EVENTS = """
 WITH given AS (
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])
-        WITH ORDINALITY AS g (message_id, aggregate, type, data, position)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[])
+        WITH ORDINALITY AS g (message_id, aggregate, type, data, trace, position)
 ), counted AS (
     SELECT aggregate, count(*) AS events FROM given GROUP BY aggregate
 ), versions AS (
@@ -182,7 +189,7 @@ WITH given AS (
     FROM given g JOIN counted c USING (aggregate) JOIN versions v USING (aggregate)
 ), told AS (
     INSERT INTO outbox (message_id, aggregate, version, type, data, trace, at)
-    SELECT message_id, aggregate, version, type, data::jsonb, $5::jsonb, dvor_now()
+    SELECT message_id, aggregate, version, type, data::jsonb, trace::jsonb, dvor_now()
     FROM numbered ORDER BY position
     RETURNING id
 )
@@ -192,9 +199,9 @@ SELECT pg_notify('dvor_outbox', '') FROM told LIMIT 1
 _INSERT_TASKS = """
 WITH given AS (
     INSERT INTO tasks (id, name, work, run_at, attempts_max, trace)
-    SELECT id, name, work::jsonb, coalesce(run_at, dvor_now()), attempts_max, $6::jsonb
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::int[])
-        AS g (id, name, work, run_at, attempts_max)
+    SELECT id, name, work::jsonb, coalesce(run_at, dvor_now()), attempts_max, trace::jsonb
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::int[], $6::text[])
+        AS g (id, name, work, run_at, attempts_max, trace)
     ON CONFLICT (id) DO NOTHING
     RETURNING id
 )

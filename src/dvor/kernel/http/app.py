@@ -108,6 +108,7 @@ def build_app(source: Host, routers: Iterable[APIRouter], callers: Callers) -> F
         redoc_url=None,
         openapi_url="/api/openapi.json",
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # the front does it
         exception_handlers={
             Refusal: problems.on_refusal,
             RequestValidationError: problems.on_invalid,
