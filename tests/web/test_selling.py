@@ -189,6 +189,13 @@ class TestEditing:
         assert values["offer-0-price"] == "1234.50" and values["offer-0-quantity"] == "7"
         assert values["title-ru"] == "Лампа" and values["attribute-0-value"] == "red"
 
+    async def test_the_listing_of_another_seller_is_not_found(self, web: Web):
+        browser, _ = await web.signed_in("Sam", Role.SELLER)
+        page = await lamp(browser, press="do=publish")
+        other, _ = await web.signed_in("Olga", Role.SELLER)
+        assert (await other.open(page.path)).status == 404
+        assert (await other.post(await other.open(NEW), page.path)).status == 404
+
     async def test_keeps_the_offers_it_had(self, web: Web):
         browser, _ = await web.signed_in("Sam", Role.SELLER)
         page = await lamp(browser)

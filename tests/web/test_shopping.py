@@ -315,8 +315,9 @@ class TestOrderEvents:
             yield ""
 
         async def serve(statuses: list[int]) -> None:
-            async def receive():
+            async def receive() -> dict[str, str]:
                 await asyncio.Event().wait()
+                return {}
 
             async def send(message):
                 if message["type"] == "http.response.start":

@@ -179,15 +179,6 @@ async def _own(listing_id: UUID, catalog: Catalog) -> Listing:
     return listing
 
 
-async def _own(catalog: Catalog, listing_id: UUID) -> Listing:
-    """A listing of the seller's own; admins may edit any. Others do not exist here."""
-    seller = caller.require_role(Role.SELLER)
-    listing = await catalog.listing(listing_id)
-    if listing.seller_id != seller and not caller.current().is_admin():
-        raise NotFound
-    return listing
-
-
 async def _form_page(
     visit: Visit,
     catalog: Catalog,
