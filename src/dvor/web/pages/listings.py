@@ -15,7 +15,7 @@ from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.http import contract, page_router
 from dvor.kernel.money import Money, decimal
 from dvor.web import booking, calendars
-from dvor.web.context import Visiting, templates
+from dvor.web.context import Visiting, settings_of, templates
 from dvor.web.forms import Form, attempt, clean
 
 router = page_router()
@@ -51,6 +51,7 @@ async def show(
         calendar=await _calendar(listing, form, box.quantity, inventory) if dated else None,
         seller=None if isinstance(seller, Refusal) or not seller.items else seller.items[0],
         trail=_trail(listing, categories.items), zone=booking.zone_of(listing).key,
+        hold_minutes=settings_of(request).hold_ttl_seconds // 60,
         own=caller.current().user_id == listing.seller_id,
     )  # fmt: skip
 

@@ -60,9 +60,11 @@ def _keep(request: Request, response: Response, name: str, value: str) -> None:
 
 
 @router.get("/about")
-async def about(visit: Visiting) -> Response:
+async def about(request: Request, visit: Visiting) -> Response:
     """What Dvor is and how buying here works."""
-    return await visit.page("site/about.html")
+    return await visit.page(
+        "site/about.html", hold_minutes=settings_of(request).hold_ttl_seconds // 60
+    )
 
 
 @router.get("/accessibility")
