@@ -104,7 +104,7 @@ class TestReplay:
     def test_of_another_kind_of_file_is_one_line(self, tmp_path: Path) -> None:
         file = tmp_path / "letter.txt"
         file.write_text("dear\n")
-        assert_one_line(run("replay", "hotel", file), "letter.txt")
+        assert_one_line(run("replay", "hotel", file), "not a file of hotel bookings")
 
 
 class TestTest:
