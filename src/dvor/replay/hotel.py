@@ -264,10 +264,12 @@ class _Hotel:
         """Wait until the bank has told and every order of the day is booked."""
         search = OrderSearch(viewpoint=Viewpoint.SELLER, status=OrderStatus.PROCESSING, limit=1)
         async with asyncio.timeout(_STUCK_SECONDS):
-            with asking(self.hotelier):
-                while (await self.contract(Orders).orders(search)).items:  # noqa: ASYNC110
-                    await asyncio.sleep(_PAUSE_SECONDS)
-            await self.process.settle()
+            while True:
+                await self.process.settle()
+                with asking(self.hotelier):
+                    if not (await self.contract(Orders).orders(search)).items:
+                        return
+                await asyncio.sleep(_PAUSE_SECONDS)
 
     def _count_refused(self, why: str, *, came: bool = False) -> None:
         self.score.refused[why] += 1
