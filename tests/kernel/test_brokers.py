@@ -6,9 +6,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from dvor.contracts.catalog import Kind, ListingArchived, ListingPublished
-from dvor.kernel.brokers import Consumer, LocalBroker, Relay
+from dvor.kernel.brokers import LocalBroker
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Tx
+from dvor.kernel.inbox import Consumer
+from dvor.kernel.outbox import Relay
 from tests.kernel.conftest import OpenDatabase
 
 

@@ -176,6 +176,25 @@ class TestEveryAnswer:
         assert answer.json()["code"] == "unauthenticated"
         assert re.search("[а-я]", answer.json()["detail"])
 
+    async def test_a_character_that_cannot_be_kept_is_refused(self, make_house: MakeHouse) -> None:
+        house = await make_house("identity")
+        headers = await signed_in(house, "ann") | {"idempotency-key": str(uuid4())}
+        answer = await change(house, headers, city="Su\x00zdal")
+        assert answer.status_code == 422
+
+    async def test_an_ended_token_may_ask_for_a_new_one(self, make_house: MakeHouse) -> None:
+        house = await make_house("identity")
+        await signed_in(house, "ann")
+        answer = await house.http.post(
+            "/api/v1/auth/token",
+            json={"email": "ann@dvor.example", "password": PERSON["password"]},
+            headers={"authorization": "Bearer stale"},
+        )
+        assert answer.status_code == 200, answer.text
+        assert (
+            await house.http.get("/api/v1/me", headers={"authorization": "Bearer stale"})
+        ).status_code == 401
+
     async def test_invalid_fields_are_named_and_not_repeated(self, make_house: MakeHouse) -> None:
         house = await make_house("identity")
         answer = await house.http.post(

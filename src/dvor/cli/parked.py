@@ -8,9 +8,10 @@ from rich.table import Table
 
 from dvor import topology
 from dvor.cli.house import at_hand
-from dvor.kernel.brokers import Consumer, broker
+from dvor.kernel.brokers import broker
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
+from dvor.kernel.inbox import Consumer
 
 
 def parked(data: Path, *, replay: bool) -> int:

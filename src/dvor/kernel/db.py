@@ -15,7 +15,7 @@ import asyncpg
 from dvor.kernel import clock, telemetry
 from dvor.kernel.caller import current
 from dvor.kernel.config import Settings
-from dvor.kernel.errors import Refusal, Unavailable
+from dvor.kernel.errors import Invalid, Refusal, Unavailable
 from dvor.kernel.events import Event
 from dvor.kernel.ids import derived, new
 
@@ -30,6 +30,10 @@ _open_transaction: ContextVar[str | None] = ContextVar("open_transaction", defau
 
 class Contended(Unavailable):
     """Many people want this at once. Nothing was lost; try again in a moment."""
+
+
+class Unwritable(Invalid):
+    """A text has a character that cannot be kept."""
 
 
 class Connection(Protocol):
@@ -70,6 +74,8 @@ def translated() -> Iterator[None]:
         asyncpg.QueryCanceledError,
     ) as problem:
         raise Contended from problem
+    except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError) as problem:
+        raise Unwritable from problem
     except (
         asyncpg.PostgresConnectionError,
         asyncpg.InterfaceError,

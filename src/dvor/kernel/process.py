@@ -10,13 +10,15 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from dvor.kernel import db, idempotency, rpc, telemetry
-from dvor.kernel.brokers import Consumer, LocalBroker, Relay, broker
+from dvor.kernel.brokers import LocalBroker, broker
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
 from dvor.kernel.errors import Unavailable
 from dvor.kernel.http import build_app
 from dvor.kernel.http.front import Callers
+from dvor.kernel.inbox import Consumer
 from dvor.kernel.migrations import migrate
+from dvor.kernel.outbox import Relay
 from dvor.kernel.service import Service
 from dvor.kernel.tasks import Runner, Timer
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dvor.kernel.brokers import Handler
 from dvor.kernel.events import Event
+from dvor.kernel.inbox import Handler
 from dvor.kernel.tasks import Task, Timer
 
 

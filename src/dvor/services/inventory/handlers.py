@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from dvor.contracts.catalog import ListingArchived, ListingPublished
 from dvor.kernel import ids
-from dvor.kernel.brokers import Handler
 from dvor.kernel.db import Tx
 from dvor.kernel.events import Event
+from dvor.kernel.inbox import Handler
 from dvor.services.inventory import queries
 from dvor.services.inventory.tasks import Offers, learn_timezones
 

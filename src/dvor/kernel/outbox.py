@@ -1,0 +1,84 @@
+"""A service's facts on their way out: one relay publishes them in the order they were told."""
+
+import asyncio
+
+from dvor.kernel import telemetry
+from dvor.kernel.brokers import Broker, Envelope
+from dvor.kernel.config import Settings
+from dvor.kernel.db import Database
+from dvor.kernel.ids import new
+from dvor.kernel.tasks import hinted, lease
+
+LOG = telemetry.log("events")
+BATCH = 500
+"""Events published at once."""
+RELAY_LEASE_SECONDS = 5
+
+_UNSENT = """
+SELECT id, message_id, aggregate, version, type, data, trace, at FROM outbox
+WHERE sent_at IS NULL ORDER BY id LIMIT $1
+"""
+_SENT = "UPDATE outbox SET sent_at = dvor_now() WHERE id = ANY($1::bigint[])"
+_FORGET_SENT = "DELETE FROM outbox WHERE sent_at < dvor_now() - interval '7 days'"
+
+
+class Relay:
+    """Publishes one service's outbox in the order of its rows; one relay at a time has the lease.
+
+    An id watermark, several relays with SKIP LOCKED or a bound by transaction id would be faster
+    and lose or reorder events.
+    """
+
+    def __init__(self, database: Database, broker: Broker, settings: Settings) -> None:
+        self._db = database
+        self._broker = broker
+        self._settings = settings
+        self._holder = new()
+        self._hint = asyncio.Event()
+
+    def notice(self, _payload: str = "") -> None:
+        """There may be something to publish."""
+        self._hint.set()
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        while True:
+            self._hint.clear()
+            try:
+                sent = await self.publish_batch()
+            except Exception as problem:  # noqa: BLE001 - a relay that dies would stop all facts
+                LOG.warning("relay waits", service=self._db.service, problem=repr(problem))
+                sent = 0
+                await asyncio.sleep(self._settings.poll_seconds)
+            if sent < BATCH:
+                await hinted(self._hint, self._settings.poll_seconds)
+
+    async def publish_batch(self) -> int:
+        """Publish the oldest unsent events if the lease is ours; answers how many."""
+        service = self._db.service
+        if not await lease(self._db, "relay", self._holder, RELAY_LEASE_SECONDS):
+            return 0
+        rows = await self._db.fetch(_UNSENT, BATCH)
+        if not rows:
+            return 0
+        envelopes = [
+            Envelope(
+                message_id=row["message_id"],
+                source=service,
+                type=row["type"],
+                aggregate=row["aggregate"],
+                version=row["version"],
+                at=row["at"],
+                trace=row["trace"],
+                data=row["data"],
+            )
+            for row in rows
+        ]
+        await self._broker.publish(service, envelopes)
+        await self._db.execute(_SENT, [row["id"] for row in rows])
+        telemetry.EVENTS_SENT.labels(service).inc(len(rows))
+        return len(rows)
+
+    async def forget(self) -> None:
+        """Drop events that were sent a week ago."""
+        await self._db.execute(_FORGET_SENT)
