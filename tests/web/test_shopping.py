@@ -147,7 +147,7 @@ class TestChangingALine:
         action = f"/cart/lines/{web.orders.lines[0].id}"
         for quantity in ("-1", "1.5", "1e3", "٣", "99999999999999999999"):
             page = await browser.submit(await browser.open("/cart"), action, quantity=quantity)
-            assert "A whole number from 0 to 1000." in page.text
+            assert "A whole number from 0 to 1,000." in page.text
         assert web.orders.lines[0].quantity == 2
 
     async def test_a_removed_line_can_be_put_back(self, web: Web):

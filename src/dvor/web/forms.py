@@ -9,7 +9,7 @@ from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from babel.numbers import get_currency_precision
+from babel.numbers import format_decimal, get_currency_precision
 from fastapi import Request
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
@@ -115,7 +115,9 @@ class Form:
         if not value and empty is not None:
             return empty
         if not re.fullmatch(r"\d{1,18}", value, re.ASCII) or not least <= int(value) <= most:
-            self.refuse(name, _("A whole number from {least} to {most}.", least=least, most=most))
+            shown_most = format_decimal(most, locale=caller.current().language)
+            words = _("A whole number from {least} to {most}.", least=least, most=shown_most)
+            self.refuse(name, words)
             return least
         return int(value)
 
