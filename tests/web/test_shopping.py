@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from dvor.contracts.inventory import SoldOut
 from dvor.contracts.orders import CartChanged, NotCancellable, OrderStatus, Wish
+from dvor.kernel.caller import Role
 from dvor.web import live
 from tests.web.browser import SAME_ORIGIN
 from tests.web.conftest import Web
@@ -262,6 +263,14 @@ class TestOrderPage:
         page = await browser.open(f"/orders/{web.orders.kept[0].id}")
         assert 'href="/pay/secret"' in page.html
         assert '<noscript><meta http-equiv="refresh"' in page.html
+
+    async def test_sellers_and_admins_are_led_to_their_own_view(self, web: Web):
+        web.orders.kept = [order(uuid4(), OrderStatus.PAID)]
+        path = f"/orders/{web.orders.kept[0].id}"
+        seller, _ = await web.signed_in("Sam", Role.SELLER)
+        assert (await seller.open(path)).path == f"/selling{path}"
+        admin, _ = await web.signed_in("Olga", Role.ADMIN)
+        assert (await admin.open(path)).path == f"/admin{path}"
 
     async def test_an_order_of_nobody_is_not_found(self, web: Web):
         browser, _ = await web.signed_in()

@@ -47,7 +47,7 @@ def minor(text: str, currency: str, language: str) -> int | None:
     if re.fullmatch(rf"[1-9]\d{{0,2}}([{group}]\d{{3}})+([{point}]\d+)?", bare, re.ASCII):
         bare = bare.replace(group, "")
     plain = bare.replace(point, ".")
-    if not re.fullmatch(r"\d{1,15}(\.\d+)?", plain, re.ASCII):
+    if not re.fullmatch(r"\d{1,16}(\.\d+)?", plain, re.ASCII):
         return None
     digits = get_currency_precision(currency)
     if len(plain.partition(".")[2]) > digits:

@@ -53,8 +53,13 @@ async def list_orders(
 
 @router.get("/orders/{order_id}")
 async def show_order(order_id: UUID, visit: Visiting, orders: OrdersHere) -> Response:
-    """The story of an order and what can be done now."""
+    """The story of an order and what can be done now; those who sold it are led to their view."""
     order = await orders.order(order_id)
+    person = caller.current()
+    if order.customer_id != person.user_id:
+        return RedirectResponse(
+            f"{'/admin' if person.is_admin() else '/selling'}/orders/{order_id}", 303
+        )
     return await visit.page("orders/order.html", **story(order))
 
 
