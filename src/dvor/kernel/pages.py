@@ -17,7 +17,7 @@ from babel.numbers import format_decimal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from dvor.kernel import money, texts
+from dvor.kernel import clock, money, texts
 from dvor.kernel.caller import current
 from dvor.kernel.ids import new
 from dvor.kernel.periods import DateRange
@@ -85,7 +85,7 @@ def shown_date(day: date, form: str = "short") -> str:
     if form == "long":
         return format_date(day, "long", locale=language)
     skeleton = {"short": "MMMd", "weekday": "MMMEd"}[form]
-    if day.year != datetime.now(ZoneInfo(page.get().time_zone)).year:
+    if day.year != clock.now().astimezone(ZoneInfo(page.get().time_zone)).year:
         skeleton = "y" + skeleton
     return format_skeleton(skeleton, day, locale=language)
 

@@ -126,12 +126,12 @@ class PageRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             _same_site(request)
-            form = await request.form()
-            token = form.get("_csrf") or request.headers.get("x-csrf", "")
-            if not csrf_valid(page.get(), str(token)):
-                raise ForeignForm
-            with asking(current().model_copy(update={"key": _form_key(request, form)})):
-                return await run(request)
+            async with request.form() as form:  # closes uploaded files at the end
+                token = form.get("_csrf") or request.headers.get("x-csrf", "")
+                if not csrf_valid(page.get(), str(token)):
+                    raise ForeignForm
+                with asking(current().model_copy(update={"key": _form_key(request, form)})):
+                    return await run(request)
 
         return guarded
 
