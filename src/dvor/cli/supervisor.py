@@ -61,14 +61,14 @@ class Supervisor:
     def run(self) -> None:
         """From start to stop. Raises Problem and its kin where it cannot start."""
         self._listen_to_signals()
-        with ExitStack() as stack:
+        with suppress(_StopAsked), ExitStack() as stack:
+            # Left in the opposite order: no new visitors, all stopped, the folder given back.
+            stack.enter_context(self._folder)
             stack.callback(self._stop)
-            with suppress(_StopAsked):
-                stack.enter_context(self._folder)
-                listening = stack.enter_context(_listening(self._options))
-                self._start(listening)
-                self._is_starting = False
-                self._watch()
+            listening = stack.enter_context(_listening(self._options))
+            self._start(listening)
+            self._is_starting = False
+            self._watch()
 
     def _start(self, listening: socket.socket) -> None:
         descriptor, port = listening.fileno(), listening.getsockname()[1]
