@@ -1,4 +1,4 @@
-"""Dvor as people run it, in two shapes: everything in one process, and every service in its own."""
+"""Dvor as people run it: in one process, in two workers on one port, every service in its own."""
 
 import asyncio
 import itertools
@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from dvor.demo import accounts
 from dvor.demo.world import fill
 from dvor.kernel.config import Settings
 
-SHAPES = ("embedded", "separate")
+SHAPES = ("embedded", "workers", "separate")
 SECRET = "6a" * 32
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
@@ -50,6 +51,8 @@ class Site:
     """The guard that is taken away, see tests/sabotage.py; empty: none."""
     world: Any = None
     """What the maker of its world answered."""
+    data: str = ""
+    """The folder of `up`, where it is used."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     clients: list[httpx2.AsyncClient] = field(default_factory=list)
 
@@ -80,11 +83,11 @@ class Site:
         client.headers["authorization"] = f"Bearer {body['access_token']}"
         return Api(client, UUID(body["user"]["id"]))
 
-    async def start(self, part: str, environment: dict[str, str]) -> None:
-        """Start a process and wait until it is ready."""
+    async def start(self, part: str, environment: dict[str, str], *command: str) -> None:
+        """Start a process."""
         program = ["tests.sabotage", self.sabotage] if self.sabotage else ["dvor"]
         process = subprocess.Popen(
-            [sys.executable, "-m", *program, "serve"],
+            [sys.executable, "-m", *program, *(command or ("serve",))],
             env=os.environ | self.environment | environment,
             cwd=ROOT,
         )
@@ -176,11 +179,14 @@ async def running_site(
     settings = Settings.from_environment(environment)
     await topology.migrate(settings)
     made = await (world or demo_world)(settings)
-    site = Site(shape, settings, environment, sabotage, made)
+    folder = tempfile.TemporaryDirectory(prefix="dvor-journey-")
+    site = Site(shape, settings, environment, sabotage, made, data=folder.name)
     try:
         if shape == "embedded":
             await site.start("all", {})
             await site.ready(port, "all")
+        elif shape == "workers":
+            await _start_workers(site)
         else:
             await _start_separately(site)
         yield site
@@ -189,6 +195,14 @@ async def running_site(
             assert report.clean, report
     finally:
         await site.stop()
+        folder.cleanup()
+
+
+async def _start_workers(site: Site) -> None:
+    port = str(site.settings.port)
+    command = ("up", "--port", port, "--workers", "2", "--no-demo", "--data", site.data)
+    await site.start("up", {}, *command)
+    await site.ready(site.settings.port, "up")
 
 
 async def _start_separately(site: Site) -> None:
