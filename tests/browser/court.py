@@ -1,0 +1,182 @@
+"""A world in which every page has something to show: orders of every status, drafts, empty rooms."""
+
+import asyncio
+import io
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from PIL import Image, ImageDraw
+
+from dvor.demo.accounts import PASSWORD
+from dvor.kernel.db import raw_connection
+from tests.journeys.conftest import Api, Site
+from tests.journeys.test_purchase import DECLINED, SUCCESS, free, pay, period, until
+
+KINDS = ("product", "rental", "stay", "event")
+PLENTY = 4
+"""So many are left to look at."""
+NEWCOMER = "newcomer@dvor.example"
+BEGINNER = "beginner@dvor.example"
+"""A seller who has not sold anything."""
+
+
+@dataclass
+class Court:
+    """What the pages of a tour are about."""
+
+    listings: dict[str, str] = field(default_factory=dict)
+    """Kind, `draft`, `archived` or `sold_out` -> listing."""
+    orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Status -> an order of the customer."""
+    sales: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Seller -> an order of theirs that is paid."""
+    mail: str = ""
+    newcomer_id: str = ""
+    seller_id: str = ""
+    guest: str = ""
+    """Whose cart is held no more."""
+
+
+async def furnish(site: Site) -> Court:
+    """Make orders, drafts and people beside the demo world."""
+    court = Court()
+    customer = await site.signed_in("customer@dvor.example")
+    seller = await site.signed_in("seller@dvor.example")
+    court.seller_id = str(seller.user_id)
+    await _people(site, court)
+    await _portrait(customer)
+    await _listings(seller, court)
+    await _orders(customer, seller, court)
+    await _fill_cart(customer)
+    await _forgotten_cart(site, court)
+    court.mail = await _mail(site)
+    return court
+
+
+async def _people(site: Site, court: Court) -> None:
+    for email, name, sells in (
+        (NEWCOMER, "Новенькая", False),
+        (BEGINNER, "Начинающая лавка", True),
+    ):
+        body = {"email": email, "password": PASSWORD, "name": name, "language": "ru"}
+        client = site.client()
+        response = await client.post("/api/v1/auth/register", json=body | {"seller": sells})
+        assert response.status_code == 201, response.text
+        if email == NEWCOMER:
+            court.newcomer_id = response.json()["id"]
+
+
+async def _portrait(customer: Api) -> None:
+    image = Image.new("RGB", (320, 320), "#c9d8c5")
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((60, 190, 260, 420), fill="#7a4b2a")
+    draw.ellipse((105, 70, 215, 200), fill="#eac7a6")
+    draw.pieslice((100, 60, 220, 180), 180, 360, fill="#4a2c18")
+    picture = io.BytesIO()
+    image.save(picture, "PNG")
+    headers = {"content-type": "image/png", "idempotency-key": str(uuid4())}
+    response = await customer.http.put(
+        "/api/v1/me/avatar", content=picture.getvalue(), headers=headers
+    )
+    assert response.status_code == 200, response.text
+
+
+async def _listings(seller: Api, court: Court) -> None:
+    categories = (await seller.get("/categories"))["items"]
+    goods = next(c["slug"] for c in categories if c["kind"] == "product" and c["parent"])
+    for name, ru, en, units in (
+        ("draft", "Чайник, ещё без цены", "A teapot, not priced yet", 3),
+        ("archived", "Самовар прошлого сезона", "Last season's samovar", 3),
+        ("sold_out", "Последняя расписная ваза", "The last painted vase", 0),
+    ):
+        draft = {
+            "kind": "product",
+            "category": goods,
+            "title": {"ru": ru, "en": en},
+            "offers": [{"price": 1_250_000}],
+        }
+        made = await seller.post("/listings", draft)
+        court.listings[name] = made["id"]
+        supply = f"/offers/{made['offers'][0]['id']}/supply"
+        assert (await seller.send("PUT", supply, {"quantity": units})).status_code == 200
+        if name != "draft":
+            await seller.post(f"/listings/{made['id']}/publish")
+        if name == "archived":
+            await seller.post(f"/listings/{made['id']}/archive")
+
+
+async def _orders(customer: Api, seller: Api, court: Court) -> None:
+    wishes = {}
+    for kind in KINDS:
+        court.listings[kind], wishes[kind] = await _wish(customer, kind)
+    placed = {
+        "waiting": [wishes["rental"]],
+        "declined": [wishes["product"]],
+        "delivered": [wishes["product"], wishes["rental"]],
+        "cancelled": [wishes["event"]],
+        "paid": list(wishes.values()),
+        "rental": [wishes["rental"], wishes["product"]],
+        "stay": [wishes["stay"]],
+    }
+    for name, lines in placed.items():
+        court.orders[name] = await customer.post("/orders", {"lines": lines})
+    await pay(customer, court.orders["declined"]["pay_path"], DECLINED)
+    for name in ("delivered", "cancelled", "paid", "rental", "stay"):
+        await pay(customer, court.orders[name]["pay_path"], SUCCESS)
+        court.orders[name] = await until(customer, court.orders[name]["id"], "paid")
+    await seller.post(f"/orders/{court.orders['delivered']['id']}/deliver")
+    await customer.post(f"/orders/{court.orders['cancelled']['id']}/cancel")
+    court.sales = {"seller": court.orders["rental"], "hotelier": court.orders["stay"]}
+
+
+async def _wish(api: Api, kind: str) -> tuple[str, dict[str, Any]]:
+    """A listing with several offers, and what a customer wants of it."""
+    dates = period(kind)
+    for card in (await api.get("/listings", kind=kind, limit=50))["items"]:
+        offers = (await api.get(f"/listings/{card['id']}"))["offers"]
+        if len(offers) > 1 and await free(api, offers[0]["id"], **(dates or {})) > PLENTY:
+            quantity = 2 if kind == "event" else 1
+            wish = {"offer_id": offers[0]["id"], "quantity": quantity, "dates": dates}
+            return card["id"], wish
+    raise AssertionError(f"there is little of {kind}")
+
+
+async def _fill_cart(api: Api, *kinds: str) -> None:
+    for kind in kinds or KINDS:
+        _, wish = await _wish(api, kind)
+        await api.post("/cart/lines", wish)
+
+
+async def _forgotten_cart(site: Site, court: Court) -> None:
+    """A guest's cart whose time has run out."""
+    court.guest = secrets.token_urlsafe(24)
+    guest = site.client(**{"Dvor-Guest": court.guest})
+    person = Api(guest, UUID(court.newcomer_id))
+    await _fill_cart(person, "product", "stay")
+    cart = await person.get("/cart")
+    past = datetime.now(UTC) - timedelta(minutes=1)
+    async with raw_connection(site.database_urls["orders"]) as orders:
+        hold = await orders.fetchval(
+            "UPDATE carts SET held_until = $2 WHERE id = $1::uuid RETURNING hold_id",
+            cart["id"],
+            past,
+        )
+    async with raw_connection(site.database_urls["inventory"]) as inventory:
+        await inventory.execute("UPDATE holds SET expires_at = $2 WHERE id = $1", hold, past)
+
+
+async def _mail(site: Site) -> str:
+    """The newest mail about a paid order, once it has come."""
+    async with raw_connection(site.database_urls["notifications"]) as notifications:
+        for _ in range(100):
+            found = await notifications.fetchval(
+                "SELECT id FROM mails WHERE recipient = 'customer@dvor.example'"
+                " ORDER BY sent_at DESC LIMIT 1"
+            )
+            if found:
+                return str(found)
+            await asyncio.sleep(0.1)
+    raise AssertionError("no mail came")

@@ -1,0 +1,227 @@
+"""Every page of Dvor in every state worth looking at."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from playwright.async_api import Browser, Page
+
+from tests.browser.court import BEGINNER, NEWCOMER, Court
+from tests.browser.visitor import Language, Screen, Theme, Visitor, visiting
+
+Prepare = Callable[[Page], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A page in one state."""
+
+    name: str
+    path: str
+    who: str = ""
+    """A demo account, or an e-mail; empty: a stranger."""
+    prepare: Prepare | None = None
+    """What is done on the page before it is looked at."""
+    status: int = 200
+    english: tuple[str, ...] = ()
+    """Latin words that are right on the Russian page."""
+
+
+def _browsing(court: Court) -> list[Stop]:
+    day = datetime.now(UTC).date() + timedelta(days=41)
+    three, two = (f"?start={day}&end={day + timedelta(days=n)}" for n in (3, 2))
+    listing = {kind: f"/listings/{found}" for kind, found in court.listings.items()}
+    return [
+        Stop("home", "/"),
+        Stop("results", "/search"),
+        Stop("results-goods", "/search?kind=product&sort=cheapest"),
+        Stop("results-free", f"/search?kind=stay&start={day}&end={day + timedelta(days=2)}"),
+        Stop("results-none", "/search?text=qwrtzxcv&least=100", english=("qwrtzxcv",)),
+        Stop("listing-product", listing["product"]),
+        Stop("listing-rental", listing["rental"]),
+        Stop("listing-rental-dates", listing["rental"] + three),
+        Stop("listing-stay-dates", listing["stay"] + two),
+        Stop("listing-wrong-dates", f"{listing['stay']}?start={day}&end={day}"),
+        Stop("listing-event", listing["event"]),
+        Stop("listing-sold-out", listing["sold_out"]),
+        Stop("seller", f"/sellers/{court.seller_id}"),
+        Stop("cart-empty", "/cart"),
+        Stop("cart-ended", "/cart", who="guest"),
+        Stop("sign-in", "/sign-in?next=/checkout"),
+        Stop("sign-in-refused", "/sign-in", prepare=_refused_sign_in),
+        Stop("sign-up", "/sign-up"),
+        Stop("sign-up-refused", "/sign-up", prepare=_refused_sign_up),
+        Stop("about", "/about"),
+        Stop("accessibility", "/accessibility"),
+        Stop("offline", "/offline"),
+        Stop("mailbox", "/mailbox"),
+        Stop("mailbox-none", "/mailbox?to=nobody@dvor.example"),
+        Stop("mail", f"/mailbox/{court.mail}"),
+        Stop("error-404", "/nothing-is-here", status=404),
+    ]
+
+
+def _buying(court: Court) -> list[Stop]:
+    order = {name: f"/orders/{found['id']}" for name, found in court.orders.items()}
+    return [
+        Stop("cart", "/cart", "customer"),
+        Stop("cart-short", "/cart", "customer", prepare=_twelve_minutes_on),
+        Stop("checkout", "/checkout", "customer"),
+        Stop("pay", court.orders["waiting"]["pay_path"], "customer"),
+        Stop("pay-declined", court.orders["declined"]["pay_path"] + "?said=declined", "customer"),
+        Stop("orders", "/orders", "customer"),
+        Stop("orders-none", "/orders", NEWCOMER),
+        Stop("order-waiting", order["waiting"], "customer"),
+        Stop("order-declined", order["declined"], "customer"),
+        Stop("order-paid", order["paid"], "customer"),
+        Stop("order-delivered", order["delivered"], "customer"),
+        Stop("order-cancelled", order["cancelled"], "customer"),
+        Stop("order-cancel", f"{order['paid']}/cancel", "customer"),
+        Stop("error-403", "/admin/users", "customer", status=403),
+    ]
+
+
+def _account(_court: Court) -> list[Stop]:
+    return [
+        Stop("account", "/account", "customer"),
+        Stop("account-refused", "/account", "customer", prepare=_refused_profile),
+        Stop("security", "/account/security", "customer", english=("Chrome", "Linux", "Python")),
+        Stop("notifications", "/notifications", "customer"),
+        Stop("notifications-few", "/notifications", NEWCOMER),
+        Stop("payments", "/account/payments", "customer"),
+        Stop("payments-none", "/account/payments", NEWCOMER),
+    ]
+
+
+def _selling(court: Court) -> list[Stop]:
+    edit = {kind: f"/selling/listings/{found}" for kind, found in court.listings.items()}
+    sale = f"/selling/orders/{court.sales['seller']['id']}"
+    return [
+        Stop("selling", "/selling", "seller"),
+        Stop("selling-begin", "/selling", BEGINNER),
+        Stop("selling-listings", "/selling/listings", "seller"),
+        Stop("selling-listings-none", "/selling/listings", BEGINNER),
+        Stop("selling-kinds", "/selling/listings/new", "seller"),
+        Stop("selling-new-stay", "/selling/listings/new?kind=stay", "hotelier"),
+        Stop("selling-refused", "/selling/listings/new?kind=event", "organiser", _refused_listing),
+        Stop("selling-draft", edit["draft"], "seller"),
+        Stop("selling-product", edit["product"], "seller"),
+        Stop("selling-rental", edit["rental"], "seller"),
+        Stop("selling-stay", edit["stay"], "hotelier"),
+        Stop("selling-event", edit["event"], "organiser"),
+        Stop("selling-archived", edit["archived"], "seller"),
+        Stop("selling-orders", "/selling/orders", "seller"),
+        Stop("selling-orders-none", "/selling/orders", BEGINNER),
+        Stop("selling-order", sale, "seller"),
+        Stop("selling-order-cancel", f"{sale}/cancel", "seller"),
+        Stop("listing-own-draft", f"/listings/{court.listings['draft']}", "seller"),
+    ]
+
+
+def _admin(court: Court) -> list[Stop]:
+    order = f"/admin/orders/{court.orders['paid']['id']}"
+    return [
+        Stop("admin", "/admin", "admin"),
+        Stop("admin-users", "/admin/users", "admin"),
+        Stop("admin-users-change", "/admin/users", "admin", prepare=_opened_menu),
+        Stop("admin-block", f"/admin/users/{court.newcomer_id}/block", "admin"),
+        Stop("admin-listings", "/admin/listings", "admin"),
+        Stop("admin-orders", "/admin/orders", "admin"),
+        Stop("admin-order", order, "admin"),
+        Stop("admin-order-cancel", f"{order}/cancel", "admin"),
+        Stop("admin-payments", "/admin/payments", "admin"),
+    ]
+
+
+PARTS: dict[str, Callable[[Court], list[Stop]]] = {
+    "browsing": _browsing,
+    "buying": _buying,
+    "account": _account,
+    "selling": _selling,
+    "admin": _admin,
+}
+
+
+def stops(court: Court) -> list[Stop]:
+    """The whole tour."""
+    return [stop for part in PARTS.values() for stop in part(court)]
+
+
+async def _submit(page: Page, form: str) -> None:
+    async with page.expect_navigation():
+        await page.locator(form).evaluate("form => form.requestSubmit()")
+
+
+async def _refused_sign_in(page: Page) -> None:
+    await page.fill("main [name=email]", "nobody@dvor.example")
+    await page.fill("main [name=password]", "not the password")
+    await _submit(page, "main form[action='/sign-in']")
+
+
+async def _refused_sign_up(page: Page) -> None:
+    await page.fill("main [name=email]", "somebody")
+    await page.fill("main [name=password]", "short")
+    await _submit(page, "main form[action='/sign-up']")
+
+
+async def _refused_profile(page: Page) -> None:
+    await page.fill("main [name=name]", "")
+    await _submit(page, "main form[action='/account']")
+
+
+async def _refused_listing(page: Page) -> None:
+    await page.fill("#f-offer-0-price", "?")
+    await _submit(page, "#listing-form")
+
+
+async def _twelve_minutes_on(page: Page) -> None:
+    await page.clock.install()
+    await page.reload()
+    await page.clock.fast_forward("13:00")
+
+
+async def _opened_menu(page: Page) -> None:
+    await page.locator("details.drop summary").first.click()
+
+
+class Tour:
+    """Visits stops; people stay signed in between them."""
+
+    def __init__(self, browser: Browser, url: str, court: Court) -> None:
+        self._browser = browser
+        self._url = url
+        self._court = court
+        self._sessions: dict[str, list[Any]] = {}
+
+    async def _cookies(self, who: str) -> list[Any]:
+        if who == "guest":
+            return [{"name": "guest", "value": self._court.guest, "url": self._url}]
+        if who and who not in self._sessions:
+            async with visiting(self._browser, self._url) as visitor:
+                await visitor.sign_in(who)
+                self._sessions[who] = await visitor.context.cookies()
+        return self._sessions.get(who, [])
+
+    @asynccontextmanager
+    async def visit(
+        self, who: str, screen: Screen, language: Language, theme: Theme
+    ) -> AsyncIterator[Visitor]:
+        """A visitor who may open the stops of `who`."""
+        chosen = {"name": "lang", "value": language, "url": self._url}
+        cookies = [*await self._cookies(who), chosen]
+        async with visiting(
+            self._browser, self._url, screen=screen, language=language, theme=theme
+        ) as visitor:
+            await visitor.context.add_cookies(cookies)
+            yield visitor
+
+    async def stand(self, visitor: Visitor, stop: Stop) -> None:
+        """Bring the visitor's page to the stop."""
+        response = await visitor.page.goto(self._url + stop.path)
+        assert response is not None
+        assert response.status == stop.status, f"{stop.name}: {response.status} for {stop.path}"
+        if stop.prepare:
+            await stop.prepare(visitor.page)
+        await visitor.page.evaluate("document.fonts.ready.then(() => null)")
