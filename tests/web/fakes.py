@@ -1,5 +1,6 @@
 """Contracts as the pages meet them, faked: what they hold is what a test says."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -207,6 +208,8 @@ class FakeOrders:
     kept: list[Order] = field(default_factory=list)
     searches: list[OrderSearch] = field(default_factory=list)
     did: list[tuple[str, UUID]] = field(default_factory=list)
+    quiet: asyncio.Event | None = None
+    """Set by a test: no order changes until this happens."""
 
     def _cart(self) -> Cart:
         until = clock.now() + timedelta(minutes=self.held_minutes)
@@ -271,6 +274,8 @@ class FakeOrders:
         return found
 
     async def wait(self, order_id: UUID, after_version: int) -> Order:
+        if self.quiet:
+            await self.quiet.wait()
         return await self.order(order_id)
 
     async def orders(self, search: OrderSearch) -> OrderPage:

@@ -305,6 +305,22 @@ class TestOrderEvents:
         assert "id: 3\nevent: order\ndata: " in answer.text and "Handed over" in answer.text
         assert live.streams_open() == 0
 
+    async def test_ends_at_once_when_the_process_closes(self, web: Web):
+        browser, me = await web.signed_in()
+        web.orders.kept = [order(me.id)]
+        web.orders.quiet = asyncio.Event()
+        path = f"/orders/{web.orders.kept[0].id}/events?after=3"
+        reading = asyncio.create_task(browser.http.get(path))
+        while not live.streams_open():
+            await asyncio.sleep(0)
+        live.end_streams()
+        try:
+            answer = await reading
+        finally:
+            live._ending.clear()
+        assert answer.status_code == 200 and "event:" not in answer.text
+        assert live.streams_open() == 0
+
     async def test_a_reader_who_knows_the_end_is_told_not_to_come_back(self, web: Web):
         browser, me = await web.signed_in()
         web.orders.kept = [order(me.id, OrderStatus.CANCELLED)]

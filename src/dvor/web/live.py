@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 from uuid import UUID
 
 from fastapi.responses import PlainTextResponse, StreamingResponse
@@ -18,6 +19,7 @@ STREAM_SECONDS = 600
 """A stream ends after this; browsers come back by themselves."""
 
 _open: Counter[UUID] = Counter()
+_ending = asyncio.Event()
 
 
 @contextmanager
@@ -91,7 +93,24 @@ def heartbeat() -> str:
     return ": .\n\n"
 
 
-async def finished_within(task: "asyncio.Task[object]", seconds: float) -> bool:
-    """Whether the task is done after at most so many seconds; it goes on otherwise."""
-    await asyncio.wait({task}, timeout=seconds)
+def end_streams() -> None:
+    """The process closes: every stream ends now, and browsers come back to whoever serves then."""
+    _ending.set()
+
+
+def ending() -> bool:
+    """Whether streams should end."""
+    return _ending.is_set()
+
+
+async def finished_within(task: "asyncio.Task[Any]", seconds: float) -> bool:
+    """Whether the task is done after at most so many seconds; it goes on otherwise.
+
+    Answers at once when streams should end.
+    """
+    closing = asyncio.ensure_future(_ending.wait())
+    try:
+        await asyncio.wait({task, closing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        closing.cancel()
     return task.done()

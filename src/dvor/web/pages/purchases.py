@@ -91,9 +91,9 @@ async def _news(
         waiting = asyncio.ensure_future(orders.wait(order_id, seen))
         try:
             while not await live.finished_within(waiting, live.BEAT_SECONDS):
-                yield live.heartbeat()
-                if await _gone(visit, identity, token):
+                if live.ending() or await _gone(visit, identity, token):
                     return
+                yield live.heartbeat()
         finally:
             waiting.cancel()
         order = await attempt(_answer(waiting), Refusal)
