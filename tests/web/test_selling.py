@@ -135,7 +135,9 @@ class TestNewListing:
             offer__0__quantity="100",
         )
         starts_at = web.catalog.drafts[0].starts_at
-        assert starts_at is not None and starts_at == datetime.fromisoformat("2027-06-01T19:00+06:00")
+        assert starts_at is not None and starts_at == datetime.fromisoformat(
+            "2027-06-01T19:00+06:00"
+        )
 
     async def test_an_event_without_a_beginning_is_refused(self, web: Web):
         browser, _ = await web.signed_in("Sam", Role.SELLER)
