@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dvor.cli import ROOT
 
-_START_SECONDS = 120
+_START_SECONDS = 240  # of a busy machine
 _STOP_SECONDS = 60
 
 
