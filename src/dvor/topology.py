@@ -14,6 +14,7 @@ from dvor.kernel.process import Process
 from dvor.kernel.service import Service
 from dvor.services import catalog, identity, inventory, notifications, orders, payments
 from dvor.web import PAGES
+from dvor.web.live import end_streams
 
 SERVICES: tuple[Service, ...] = (
     identity.SERVICE,
@@ -61,7 +62,8 @@ async def serve(settings: Settings, sockets: list[socket] | None = None) -> None
 
 def http_server(house: Process) -> uvicorn.Server:
     """What serves the routes of an open process."""
-    return uvicorn.Server(
+    return _Server(
+        house,
         uvicorn.Config(
             house.app(),
             host=house.settings.host,
@@ -74,5 +76,19 @@ def http_server(house: Process) -> uvicorn.Server:
             timeout_graceful_shutdown=house.settings.shutdown_seconds,
             timeout_keep_alive=30,
             server_header=False,
-        )
+        ),
     )
+
+
+class _Server(uvicorn.Server):
+    """Lets go of everybody who waits for news before it waits for them to finish."""
+
+    def __init__(self, house: Process, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._house = house
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Stop listening, finish what is under way."""
+        end_streams()
+        self._house.wind_down()
+        await super().shutdown(sockets)

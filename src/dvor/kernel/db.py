@@ -305,14 +305,15 @@ class Database:
         assert_no_transaction(f"a second transaction on {self.service}")
         async with self._acquired() as connection:
             transaction = connection.transaction()
-            await transaction.start()
             token = _open_transaction.set(self.service)
             try:
+                await _finished(transaction.start())
                 tx = Tx(connection, self.service)
                 yield tx
                 await tx.flush()
             except BaseException:
-                await _finished(transaction.rollback())
+                if connection.is_in_transaction():
+                    await _finished(transaction.rollback())
                 raise
             else:
                 await _finished(transaction.commit())
@@ -359,7 +360,7 @@ def _lost(future: asyncio.Future[None], _connection: Any) -> None:
 
 
 async def _finished(work: Awaitable[None]) -> None:
-    """Commit or roll back to the end even when the request that asked is cancelled meanwhile."""
+    """Begin, commit or roll back wholly, even when the request that asked is cancelled meanwhile."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)

@@ -209,6 +209,12 @@ class Process:
         """Move the virtual clock to real time plus `shift`."""
         await db.shift_clock(list(self._databases.values()), shift)
 
+    def wind_down(self) -> None:
+        """The process will close: implementations let go of calls that wait for news."""
+        for implementation in self._implementations.values():
+            if let_go := getattr(implementation, "wind_down", None):
+                let_go()
+
     async def close(self) -> None:
         """Stop everything; what was committed continues at the next start."""
         if self._grpc is not None:

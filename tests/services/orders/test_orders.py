@@ -342,9 +342,7 @@ class TestWait:
             news = await waiting
         assert news.version > order.version
 
-    async def test_answers_unchanged_when_nothing_happens(
-        self, moves: Moves, scene: Scene
-    ) -> None:
+    async def test_answers_unchanged_when_nothing_happens(self, moves: Moves, scene: Scene) -> None:
         order = await moves.place()
         with scene.house.calling(scene.customer):
             assert (await scene.house.orders.wait(order.id, order.version)) == order

@@ -60,6 +60,7 @@ class OrdersService:
         self.payments = payments
         self.carts = Carts(db, settings, catalog, inventory)
         self.steps = Steps(db, settings, inventory, payments)
+        self._closing = False
         self._waiting: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
 
     async def cart(self, guest: str = "") -> Cart:
@@ -159,7 +160,8 @@ class OrdersService:
         news = asyncio.Event()
         self._waiting[order_id].add(news)
         try:
-            if await queries.version(self.db, order_id) == after_version:
+            unchanged = await queries.version(self.db, order_id) == after_version
+            if unchanged and not self._closing:
                 await hinted(news, self.settings.wait_seconds)
         finally:
             self._waiting[order_id].discard(news)
@@ -171,6 +173,13 @@ class OrdersService:
         """Some process changed an order: wake who waits for it here."""
         for news in self._waiting.get(UUID(payload), ()):
             news.set()
+
+    def wind_down(self) -> None:
+        """The process closes: whoever waits gets the order as it is."""
+        self._closing = True
+        for waiting in self._waiting.values():
+            for news in waiting:
+                news.set()
 
     async def orders(self, search: OrderSearch) -> OrderPage:
         """Orders, newest first."""
