@@ -50,6 +50,9 @@ class CartLine(Message):
     unit_price: Money
     total: Money
     problem: str = ""
+    starts_at: Instant | None = None
+    timezone: str = ""
+    """Of the place: what `starts_at` is shown in."""
 
 
 class Cart(Message):
@@ -81,6 +84,8 @@ class OrderLine(Message):
     units: Count
     unit_price: Money
     total: Money
+    timezone: str = ""
+    """Of the place: what `starts_at` is shown in."""
 
 
 class TimelineEntry(Message):

@@ -241,6 +241,8 @@ def _line(stored: StoredLine, priced: PricedLine, problem: str) -> CartLine:
         unit_price=priced.unit_price,
         total=priced.total,
         problem=problem,
+        starts_at=priced.offer.starts_at,
+        timezone=priced.offer.timezone,
     )
 
 

@@ -127,9 +127,9 @@ async def insert_order(
         return False
     await tx.executemany(
         "INSERT INTO order_lines (id, order_id, position, offer_id, listing_id, seller_id, kind,"
-        " title, name, picture, quantity, start_date, end_date, starts_at, units, day_prices,"
-        " unit_price, total)"
-        " VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18)",
+        " title, name, picture, quantity, start_date, end_date, starts_at, timezone, units,"
+        " day_prices, unit_price, total)"
+        " VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19)",
         [
             (
                 ids.derived(order_id, "line", position),
@@ -146,6 +146,7 @@ async def insert_order(
                 line.dates.start if line.dates else None,
                 line.dates.end if line.dates else None,
                 line.offer.starts_at,
+                line.offer.timezone,
                 line.units,
                 list(line.day_prices),
                 line.unit_price.amount,
@@ -173,7 +174,7 @@ ORDER = """
 SELECT o.*, (
     SELECT json_agg(l ORDER BY l.position) FROM (
         SELECT id, offer_id, listing_id, seller_id, kind, title, name, picture, quantity,
-            start_date, end_date, starts_at, units, unit_price, total, position
+            start_date, end_date, starts_at, timezone, units, unit_price, total, position
         FROM order_lines WHERE order_id = o.id
     ) l
 ) AS lines, (

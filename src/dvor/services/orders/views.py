@@ -82,6 +82,7 @@ def _line(line: dict[str, Any], currency: str) -> OrderLine:
             "quantity": line["quantity"],
             "dates": dates,
             "starts_at": line["starts_at"],
+            "timezone": line["timezone"],
             "units": line["units"],
             "unit_price": {"amount": line["unit_price"], "currency": currency},
             "total": {"amount": line["total"], "currency": currency},

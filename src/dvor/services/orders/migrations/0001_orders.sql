@@ -87,6 +87,7 @@ CREATE TABLE order_lines (
     start_date date,
     end_date date,
     starts_at timestamptz,
+    timezone text NOT NULL DEFAULT '',
     units int NOT NULL CHECK (units > 0),
     day_prices bigint[] NOT NULL,
     unit_price bigint NOT NULL CHECK (unit_price >= 0),
