@@ -7,14 +7,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from dvor.cli import assets
 from dvor.demo.accounts import PASSWORD
 from tests.browser import chromium
 from tests.browser.court import Court, furnish
-from tests.browser.visitor import Language, Visitor, visiting
+from tests.browser.visitor import WAIT_MS, Language, Visitor, visiting
 from tests.journeys.conftest import Site, running_site
+
+expect.set_options(timeout=WAIT_MS)
 
 Visit = Callable[..., Awaitable[Visitor]]
 Register = Callable[[Language], Awaitable[str]]

@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 from dvor.demo.accounts import PASSWORD
 from tests.browser.conftest import Register, Visit
 from tests.browser.shopping import BASKET, Shopper
-from tests.browser.visitor import WAIT_MS, Language, Screen, Visitor
+from tests.browser.visitor import Language, Screen, Visitor
 
 WORDS: dict[Language, dict[str, str]] = {
     "ru": {
@@ -98,9 +98,9 @@ class TestCustomer:
         await expect(page).to_have_url(re.compile("/orders/"))
         await stay_on(page)
         paid = {"name": words["paid"], "exact": True}
-        await expect(page.get_by_role("heading", **paid)).to_be_visible(timeout=WAIT_MS)
+        await expect(page.get_by_role("heading", **paid)).to_be_visible()
         await stayed_on(page)
-        await expect(other.get_by_role("heading", **paid)).to_be_visible(timeout=WAIT_MS)
+        await expect(other.get_by_role("heading", **paid)).to_be_visible()
         await stayed_on(other)
         await other.close()
         number = order_number(await page.locator("h1").inner_text())
