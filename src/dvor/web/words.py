@@ -44,6 +44,8 @@ _CANCELLED = {
     "unavailable": N_("Something in it was no longer free, so the order was cancelled."),
 }
 
+_CANCELLED_SOMEHOW = N_("The order was cancelled.")
+
 _SELLER_CANCELLED = {
     "customer": N_("The customer cancelled the order."),
     "seller": N_("You cancelled the order."),
@@ -55,7 +57,7 @@ def sentence(entry: TimelineEntry, currency: str, *, for_seller: bool = False) -
     details = entry.details
     if entry.what == "cancelled":
         words = _CANCELLED | _SELLER_CANCELLED if for_seller else _CANCELLED
-        return _(words.get(details.get("reason", ""), N_("The order was cancelled.")))
+        return _(words.get(details.get("reason", ""), _CANCELLED_SOMEHOW))
     if entry.what == "refunded":
         return _("{amount} went back to the card.", amount=_amount(details, currency))
     words = _EVENTS | _SELLER_EVENTS if for_seller else _EVENTS
