@@ -29,6 +29,11 @@ TALLEST = 4000
 SHEET = {"desktop": (3, 520), "phone": (6, 260)}
 """Pictures beside each other on a contact sheet, and how wide each is."""
 
+ALL_DRAWN = """() => Promise.all([...document.images].map(image => {
+    image.loading = "eager";
+    return image.decode().catch(() => null);
+}))"""
+
 
 async def shoot(browser: Browser, site: Site, folder: Path, wanted: Iterable[str] = ()) -> None:
     """Photograph the stops whose names begin with one of `wanted`; all when it is empty."""
@@ -53,11 +58,10 @@ async def shoot(browser: Browser, site: Site, folder: Path, wanted: Iterable[str
 
 async def photograph(page: Page, size: ViewportSize, path: Path) -> None:
     """The whole page, with what sticks to the edges of the screen at the edges of the picture."""
-    await page.evaluate("document.querySelectorAll('img').forEach(i => { i.loading = 'eager' })")
     tall = await page.evaluate("document.documentElement.scrollHeight")
     height = max(size["height"], min(tall, TALLEST))
     await page.set_viewport_size({"width": size["width"], "height": height})
-    await page.wait_for_function("[...document.images].every(image => image.complete)")
+    await page.evaluate(ALL_DRAWN)
     await page.screenshot(path=path)
     await page.set_viewport_size(size)
 

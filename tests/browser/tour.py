@@ -67,7 +67,7 @@ def _buying(court: Court) -> list[Stop]:
     order = {name: f"/orders/{found['id']}" for name, found in court.orders.items()}
     return [
         Stop("cart", "/cart", "customer"),
-        Stop("cart-short", "/cart", "customer", prepare=_twelve_minutes_on),
+        Stop("cart-short", "/cart", "customer", prepare=_two_minutes_left),
         Stop("checkout", "/checkout", "customer"),
         Stop("pay", court.orders["waiting"]["pay_path"], "customer"),
         Stop("pay-declined", court.orders["declined"]["pay_path"] + "?said=declined", "customer"),
@@ -176,10 +176,11 @@ async def _refused_listing(page: Page) -> None:
     await _submit(page, "#listing-form")
 
 
-async def _twelve_minutes_on(page: Page) -> None:
+async def _two_minutes_left(page: Page) -> None:
     await page.clock.install()
     await page.reload()
-    await page.clock.fast_forward("13:00")
+    left = await page.locator(".hold").first.get_attribute("data-hold-minutes")
+    await page.clock.fast_forward((int(left or 0) * 60 - 110) * 1000)
 
 
 async def _opened_menu(page: Page) -> None:
