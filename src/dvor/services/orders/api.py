@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Header, Query, Request
+from pydantic import Field
 
 from dvor.contracts.orders import (
     Cart,
@@ -15,7 +16,9 @@ from dvor.contracts.orders import (
     Wish,
 )
 from dvor.kernel.http import api_router, contract
+from dvor.kernel.http.front import TooLarge
 from dvor.kernel.messages import Int, Message
+from dvor.kernel.webhooks import BODY_BYTES_MAX
 
 carts = api_router(prefix="/cart", tags=["cart"])
 router = api_router(prefix="/orders", tags=["orders"])
@@ -29,7 +32,7 @@ Guest = Annotated[
 class LineChange(Message):
     """A new quantity; 0 removes the line."""
 
-    quantity: Int
+    quantity: Annotated[int, Field(strict=True, ge=0, le=1000)]
 
 
 class CheckOut(Message):
@@ -120,14 +123,22 @@ async def deliver(order_id: UUID, orders: OrdersContract) -> Order:
 
 # A webhook's own id makes it single-use; providers send no Idempotency-Key.
 @router.post("/payment-webhooks", status_code=204, openapi_extra={"x-idempotency": "none"})
-async def payment_webhook(request: Request, orders: OrdersContract) -> None:
+async def payment_webhook(
+    request: Request,
+    orders: OrdersContract,
+    webhook_id: Annotated[str, Header(max_length=200)] = "",
+    webhook_timestamp: Annotated[str, Header(max_length=200)] = "",
+    webhook_signature: Annotated[str, Header(max_length=2000)] = "",
+) -> None:
     """A signed message of the payment provider (Standard Webhooks)."""
-    headers = request.headers
+    body = await request.body()
+    if len(body) > BODY_BYTES_MAX:
+        raise TooLarge
     await orders.receive_webhook(
         WebhookDelivery(
-            webhook_id=headers.get("webhook-id", ""),
-            timestamp=headers.get("webhook-timestamp", ""),
-            signature=headers.get("webhook-signature", ""),
-            body=await request.body(),
+            webhook_id=webhook_id,
+            timestamp=webhook_timestamp,
+            signature=webhook_signature,
+            body=body,
         )
     )

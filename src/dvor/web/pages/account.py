@@ -168,7 +168,7 @@ async def change_avatar(request: Request, visit: Visiting, identity: IdentityHer
         await identity.set_avatar(b"")
         return _done(request, "/account", _("The picture is removed."))
     image = await uploaded(request, "picture", AVATAR_MAX_BYTES)
-    if image is None:
+    if not image:
         return await _avatar_again(visit, identity, _("Choose a picture first."))
     if len(image) > AVATAR_MAX_BYTES:
         return await _avatar_again(visit, identity, _("This picture is larger than 5 MB."))
