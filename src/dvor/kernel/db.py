@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from dvor.kernel.messages import Message
     from dvor.kernel.tasks import Task
 
+LOG = telemetry.log("db")
+
 Record = asyncpg.Record
 
 _open_transaction: ContextVar[str | None] = ContextVar("open_transaction", default=None)
@@ -269,9 +271,15 @@ class Database:
             )
 
     async def close(self) -> None:
-        """Give all connections back."""
-        if self._pool is not None:
-            await self._pool.close()
+        """Give all connections back; those that somebody keeps are cut."""
+        if self._pool is None:
+            return
+        try:
+            async with asyncio.timeout(self._settings.database_wait_seconds):
+                await self._pool.close()
+        except TimeoutError:
+            LOG.error("connections are kept", service=self.service)
+            self._pool.terminate()
 
     @asynccontextmanager
     async def _acquired(self) -> AsyncIterator[Any]:

@@ -1,7 +1,6 @@
 """A process: the services that run in it, wired to each other, with all that keeps them going."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -221,8 +220,10 @@ class Process:
             await self._grpc.stop(self.settings.shutdown_seconds)
         for loop in self._loops:
             loop.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._loops, return_exceptions=True)
+        if self._loops:
+            _, stuck = await asyncio.wait(self._loops, timeout=self.settings.shutdown_seconds)
+            for loop in stuck:
+                LOG.error("does not end", loop=repr(loop.get_coro()), at=repr(loop.get_stack()))
         for proxy in self._proxies.values():
             closing = getattr(proxy, "close", None)
             if closing is not None and asyncio.iscoroutinefunction(closing):
