@@ -278,7 +278,7 @@ class Database:
             async with asyncio.timeout(self._settings.database_wait_seconds):
                 await self._pool.close()
         except TimeoutError:
-            LOG.error("connections are kept", service=self.service)
+            LOG.warning("connections are kept", service=self.service)
             self._pool.terminate()
 
     @asynccontextmanager
