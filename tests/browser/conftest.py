@@ -68,7 +68,7 @@ async def register(shop: Site) -> Register:
 
     async def make(language: Language) -> str:
         email = f"visitor-{uuid4().hex[:8]}@dvor.example"
-        body = {"email": email, "password": PASSWORD, "name": "Visitor", "language": language}
+        body = {"email": email, "password": PASSWORD, "name": "Гость", "language": language}
         response = await shop.client().post("/api/v1/auth/register", json=body)
         assert response.status_code == 201, response.text
         return email

@@ -28,7 +28,7 @@ WORDS_SHOWN = """() => {
 }"""
 NOT_WORDS = re.compile(
     r"\S+@\S+|https?://\S+"  # addresses
-    r"|\b(?=\w*\d)[A-Z0-9]{4,}\b"  # numbers of orders
+    r"|\b[A-Z0-9]{8}\b"  # numbers of orders
 )
 RIGHT_IN_RUSSIAN = {
     "English", "PNG", "JPEG", "WebP", "CSV", "RUB", "EUR", "USD", "WCAG", "AA", "Dvor", "UTC",

@@ -56,7 +56,7 @@ def _browsing(court: Court) -> list[Stop]:
         Stop("about", "/about"),
         Stop("accessibility", "/accessibility"),
         Stop("offline", "/offline"),
-        Stop("mailbox", "/mailbox"),
+        Stop("mailbox", "/mailbox?to=customer@dvor.example"),
         Stop("mailbox-none", "/mailbox?to=nobody@dvor.example"),
         Stop("mail", f"/mailbox/{court.mail}"),
         Stop("error-404", "/nothing-is-here", status=404),
