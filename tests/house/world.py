@@ -108,6 +108,8 @@ class World:
     stay: Any = None
     hidden: Any = None
     """A draft of the seller's."""
+    nobody_else: UUID = field(default_factory=uuid4)
+    """The id of no account."""
     others_product: Any = None
     """The rival's."""
 

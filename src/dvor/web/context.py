@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
 from dvor.contracts.identity import Identity, User
@@ -107,6 +107,8 @@ def _things(cart: Cart) -> int:
 
 
 Visiting = Annotated[Visit, Depends(Visit)]
+Cursor = Annotated[str, Query(max_length=400)]
+"""The place in a list that an address names; empty for its beginning."""
 
 
 def _sign_in_first(request: Request) -> None:

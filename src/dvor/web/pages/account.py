@@ -29,7 +29,7 @@ from dvor.kernel.messages import PageRequest
 from dvor.kernel.texts import gettext as _
 from dvor.kernel.texts import refusal as said
 from dvor.web import notices
-from dvor.web.context import GUEST_COOKIE, Visit, Visiting, members_router, settings_of
+from dvor.web.context import GUEST_COOKIE, Cursor, Visit, Visiting, members_router, settings_of
 from dvor.web.demo import ACCOUNTS, demo_account
 from dvor.web.forms import Form, attempt, filled, local_path, typed, uploaded
 from dvor.web.words import client
@@ -215,7 +215,7 @@ async def end_one_session(session_id: UUID, request: Request, identity: Identity
 
 @members.get("/notifications")
 async def show_notifications(
-    visit: Visiting, notifications: NotificationsHere, cursor: str = ""
+    visit: Visiting, notifications: NotificationsHere, cursor: Cursor = ""
 ) -> Response:
     """What a person was told, newest first."""
     found = await notifications.notifications(PageRequest(cursor=cursor or None, limit=LIST_SIZE))
@@ -239,7 +239,7 @@ async def open_notification(
 
 
 @members.get("/account/payments")
-async def show_payments(visit: Visiting, payments: PaymentsHere, cursor: str = "") -> Response:
+async def show_payments(visit: Visiting, payments: PaymentsHere, cursor: Cursor = "") -> Response:
     """A person's payments, newest first."""
     found = await payments.payments(PaymentSearch(cursor=cursor or None, limit=LIST_SIZE))
     return await visit.page("account/payments.html", found=found)

@@ -17,7 +17,7 @@ from dvor.kernel.http import contract
 from dvor.kernel.texts import gettext as _
 from dvor.kernel.texts import refusal as said
 from dvor.web import notices
-from dvor.web.context import Visiting, members_router
+from dvor.web.context import Cursor, Visiting, members_router
 from dvor.web.forms import attempt
 from dvor.web.pages.purchases import charged, status_of, story
 from dvor.web.pages.selling import kind_of, listing_status_of
@@ -47,7 +47,7 @@ async def show_overview(
 
 @router.get("/users")
 async def list_users(
-    visit: Visiting, identity: IdentityHere, text: str = "", cursor: str = ""
+    visit: Visiting, identity: IdentityHere, text: str = "", cursor: Cursor = ""
 ) -> Response:
     """Everybody with an account."""
     caller.require_role(Role.ADMIN)
@@ -102,7 +102,7 @@ async def list_listings(
     kind: str = "",
     status: str = "",
     text: str = "",
-    cursor: str = "",
+    cursor: Cursor = "",
 ) -> Response:
     """Everybody's listings."""
     caller.require_role(Role.ADMIN)
@@ -142,7 +142,7 @@ async def publish_listing(listing_id: UUID, request: Request, catalog: CatalogHe
 
 @router.get("/orders")
 async def list_orders(
-    visit: Visiting, orders: OrdersHere, status: str = "", text: str = "", cursor: str = ""
+    visit: Visiting, orders: OrdersHere, status: str = "", text: str = "", cursor: Cursor = ""
 ) -> Response:
     """Everybody's orders."""
     caller.require_role(Role.ADMIN)
@@ -198,7 +198,7 @@ async def cancel_order(order_id: UUID, request: Request, orders: OrdersHere) -> 
 
 
 @router.get("/payments")
-async def list_payments(visit: Visiting, payments: PaymentsHere, cursor: str = "") -> Response:
+async def list_payments(visit: Visiting, payments: PaymentsHere, cursor: Cursor = "") -> Response:
     """Everybody's payments."""
     caller.require_role(Role.ADMIN)
     search = PaymentSearch(everybody=True, cursor=cursor or None, limit=LIST_SIZE)

@@ -21,7 +21,7 @@ from dvor.kernel.pages import page
 from dvor.kernel.periods import DateRange
 from dvor.web import calendars
 from dvor.web.booking import DATED, asked_dates
-from dvor.web.context import Visiting
+from dvor.web.context import Cursor, Visiting
 from dvor.web.forms import Form, attempt, clean, minor
 
 router = page_router()
@@ -175,12 +175,16 @@ async def _free(
 
 @router.get("/sellers/{seller_id}")
 async def stall(
-    seller_id: UUID, visit: Visiting, catalog: CatalogHere, identity: IdentityHere, cursor: str = ""
+    seller_id: UUID,
+    visit: Visiting,
+    catalog: CatalogHere,
+    identity: IdentityHere,
+    cursor: Cursor = "",
 ) -> Response:
     """A seller's public page: who they are and what they offer."""
     profiles, found = await asyncio.gather(
         identity.profiles((seller_id,)),
-        catalog.search(Search(seller_id=seller_id, cursor=cursor[:400] or None, limit=LIST_SIZE)),
+        catalog.search(Search(seller_id=seller_id, cursor=cursor or None, limit=LIST_SIZE)),
     )
     if not profiles.items:
         raise UnknownUser

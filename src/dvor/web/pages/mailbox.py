@@ -10,7 +10,7 @@ from dvor.contracts.notifications import Notifications
 from dvor.kernel.errors import NotFound
 from dvor.kernel.http import contract, page_router
 from dvor.kernel.messages import PageRequest
-from dvor.web.context import Visiting, settings_of
+from dvor.web.context import Cursor, Visiting, settings_of
 
 LIST_SIZE = 30
 MAIL_POLICY = (
@@ -33,7 +33,7 @@ router.dependencies.append(Depends(_caught_here))
 
 @router.get("")
 async def list_mails(
-    visit: Visiting, notifications: NotificationsHere, to: str = "", cursor: str = ""
+    visit: Visiting, notifications: NotificationsHere, to: str = "", cursor: Cursor = ""
 ) -> Response:
     """Caught mails, newest first."""
     page = PageRequest(cursor=cursor or None, limit=LIST_SIZE)

@@ -24,7 +24,7 @@ from dvor.kernel.http import contract
 from dvor.kernel.texts import gettext as _
 from dvor.kernel.texts import refusal as said
 from dvor.web import live, notices
-from dvor.web.context import Visit, Visiting, members_router, settings_of
+from dvor.web.context import Cursor, Visit, Visiting, members_router, settings_of
 from dvor.web.forms import attempt
 from dvor.web.words import sentence
 
@@ -38,7 +38,7 @@ OrdersHere = Annotated[Orders, contract(Orders)]
 
 @router.get("/orders")
 async def list_orders(
-    visit: Visiting, orders: OrdersHere, status: str = "", cursor: str = ""
+    visit: Visiting, orders: OrdersHere, status: str = "", cursor: Cursor = ""
 ) -> Response:
     """What a person has bought, newest first."""
     search = OrderSearch(

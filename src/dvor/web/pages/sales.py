@@ -27,7 +27,7 @@ from dvor.kernel.money import decimal
 from dvor.kernel.texts import gettext as _
 from dvor.kernel.texts import refusal as said
 from dvor.web import notices
-from dvor.web.context import Visiting, members_router
+from dvor.web.context import Cursor, Visiting, members_router
 from dvor.web.forms import attempt
 from dvor.web.pages.purchases import charged, status_of, story
 from dvor.web.words import ORDER_STATUSES
@@ -44,7 +44,7 @@ IdentityHere = Annotated[Identity, contract(Identity)]
 
 @router.get("/orders")
 async def listsales(
-    visit: Visiting, orders: OrdersHere, status: str = "", text: str = "", cursor: str = ""
+    visit: Visiting, orders: OrdersHere, status: str = "", text: str = "", cursor: Cursor = ""
 ) -> Response:
     """What was bought from the seller."""
     caller.require_role(Role.SELLER)

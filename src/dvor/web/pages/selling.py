@@ -30,7 +30,7 @@ from dvor.kernel.http import contract
 from dvor.kernel.texts import gettext as _
 from dvor.kernel.texts import refusal as said
 from dvor.web import notices
-from dvor.web.context import Visit, Visiting, members_router
+from dvor.web.context import Cursor, Visit, Visiting, members_router
 from dvor.web.forms import Form, attempt, typed
 from dvor.web.pages import listing_form
 from dvor.web.pages.sales import sales
@@ -63,7 +63,7 @@ async def show_today(visit: Visiting, orders: OrdersHere, catalog: CatalogHere) 
 
 @router.get("/listings")
 async def list_listings(
-    visit: Visiting, catalog: CatalogHere, status: str = "", text: str = "", cursor: str = ""
+    visit: Visiting, catalog: CatalogHere, status: str = "", text: str = "", cursor: Cursor = ""
 ) -> Response:
     """The seller's own listings."""
     seller = caller.require_role(Role.SELLER)
