@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -18,10 +19,15 @@ from tests.services.inventory.conftest import Scene, nights, units
 BUYERS, UNITS = 200, 20
 
 
-async def rush(scene: Scene) -> tuple[int, int]:
-    """Everybody, in two processes, wants one of a few units; answers (holds won, refused)."""
+async def stock(scene: Scene) -> Any:
+    """A few units in a cell that exists: making it is a lock, too."""
     offer = await scene.offer(quantity=UNITS)
-    await scene.release((await scene.hold(units(offer))).id)  # making the cell is a lock, too
+    await scene.release((await scene.hold(units(offer))).id)
+    return offer
+
+
+async def rush(scene: Scene, offer: Any) -> tuple[int, int]:
+    """Everybody, in two processes, wants one of a few units; answers (holds won, refused)."""
     scenes = scene, scene.twin()
     answers = await asyncio.gather(
         *(scenes[n % 2].hold(units(offer)) for n in range(BUYERS)), return_exceptions=True
@@ -39,27 +45,32 @@ DEADLOCK_TRIES = 15
 
 class TestRush:
     async def test_as_many_win_as_there_are_units(self, scene: Scene) -> None:
-        assert await rush(scene) == (UNITS, BUYERS - UNITS)
+        assert await rush(scene, await stock(scene)) == (UNITS, BUYERS - UNITS)
 
     async def test_without_the_guards_units_are_promised_twice(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Proves that the test above can fail: no row lock, no constraint."""
 
+        both_looked = asyncio.Barrier(2)
+
         async def look_without_locking(db: Any, keys: Iterable[Key]) -> Any:
             offer_ids = [offer_id for offer_id, _ in keys]
             rows = await db.fetch("SELECT * FROM cells WHERE offer_id = ANY($1)", offer_ids)
-            await asyncio.sleep(0.01)
+            with suppress(TimeoutError, asyncio.BrokenBarrierError):
+                async with asyncio.timeout(1):
+                    await both_looked.wait()
             cells = {
                 (row["offer_id"], row["slot"]): Cell(row["capacity"], row["held"], row["sold"])
                 for row in rows
             }
             return cells, {offer.id: offer for offer in await queries.offers(db, offer_ids)}
 
+        offer = await stock(scene)
         await scene.db.execute("ALTER TABLE cells DROP CONSTRAINT cells_within_capacity")
         monkeypatch.setattr(queries, "lock_cells", look_without_locking)
         scene.house.sabotaged = True
-        won, _ = await rush(scene)
+        won, _ = await rush(scene, offer)
         assert won > UNITS
 
     async def test_the_constraint_alone_still_refuses(

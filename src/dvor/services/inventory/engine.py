@@ -13,7 +13,7 @@ from uuid import UUID
 from dvor.contracts.inventory import HoldExpired, HoldStatus
 from dvor.kernel.batch import Batcher
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Contended, Database, Tx
+from dvor.kernel.db import Contended, Database, Tx, violating
 from dvor.kernel.errors import Refusal
 from dvor.services.inventory import queries, rules
 from dvor.services.inventory.allocation import Books, Request, Take, Terms, allocate, changes
@@ -52,7 +52,8 @@ class Engine:
     async def _decide(self, requests: Sequence[Request]) -> list[StoredHold | Refusal]:
         for prepare in (False, True, True):
             try:
-                return await self._attempt(requests, prepare=prepare)
+                with violating(holds_pkey=_Again, claims_pkey=_Again):
+                    return await self._attempt(requests, prepare=prepare)
             except _Again:
                 continue
         raise Contended
@@ -74,10 +75,8 @@ class Engine:
             made = changes(holds, cells, books)
             if made.renewed:
                 await queries.rewrite_holds(tx, made.renewed, made.reclaimed)
-            if (made.moves or made.new or made.reclaimed) and not await queries.write_batch(
-                tx, made.moves, made.new, made.reclaimed
-            ):
-                raise _Again
+            if made.moves or made.new or made.reclaimed:
+                await queries.write_batch(tx, made.moves, made.new, made.reclaimed)
             tx.emit(*(HoldExpired(hold_id=hold_id) for hold_id in books.expired))
         return verdicts
 
