@@ -1,6 +1,6 @@
 """Holds per second: the engine against one transaction per request, in turns on one PostgreSQL.
 
-    ./dvor bench holds            python benchmarks/holds.py [--seconds 3] [--rounds 3] [--json]
+    ./dvor bench holds [--seconds 3] [--rounds 3] [--json]
 
 Its own server, fsync on. The opponent is pgbench with the best one-transaction-per-request form of
 the same work: one prepared statement that updates the counters if they allow it and inserts hold
