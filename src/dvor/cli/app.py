@@ -145,12 +145,14 @@ def migrate(data: Data = DATA) -> None:
     work.migrate(data)
 
 
-@app.command()
-def bench(name: Annotated[str, typer.Argument(help="None: list them.")] = "") -> None:
-    """Run one of the benchmarks."""
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="None: list them.")] = ""
+) -> None:
+    """Run one of the benchmarks; it gets further options, such as --json."""
     from dvor.cli import quality
 
-    raise typer.Exit(quality.bench(name))
+    raise typer.Exit(quality.bench(name, context.args))
 
 
 @app.command()

@@ -76,14 +76,14 @@ def check() -> int:
     return 1 if failed else 0
 
 
-def bench(name: str) -> int:
-    """Run `benchmarks/<name>.py`; without a name, list them."""
+def bench(name: str, options: Sequence[str] = ()) -> int:
+    """Run `benchmarks/<name>.py` with these options; without a name, list them."""
     folder = ROOT / "benchmarks"
     names = sorted(path.stem for path in folder.glob("[!_]*.py"))
     if name not in names:
         print("Benchmarks: " + (", ".join(names) or "none yet"))
         return 2 if name else 0
-    words = [sys.executable, "-P", str(folder / f"{name}.py")]
+    words = [sys.executable, "-P", str(folder / f"{name}.py"), *options]
     return subprocess.run(words, cwd=ROOT, check=False).returncode
 
 

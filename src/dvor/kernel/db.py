@@ -91,6 +91,18 @@ def translated() -> Iterator[None]:
         raise Unavailable from problem
 
 
+@contextmanager
+def violating(**constraints: type[Exception]) -> Iterator[None]:
+    """Around a transaction: a violated constraint of these names raises its exception."""
+    try:
+        yield
+    except asyncpg.IntegrityConstraintViolationError as violation:
+        problem = constraints.get(str(violation.constraint_name))
+        if problem is None:
+            raise
+        raise problem from violation
+
+
 class Tx:
     """An open transaction. Events and tasks given to it are written just before the commit."""
 

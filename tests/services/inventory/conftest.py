@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest_asyncio
 
 from dvor.contracts.catalog import (
+    Catalog,
     Kind,
     ListingArchived,
     ListingPublished,
@@ -16,12 +17,14 @@ from dvor.contracts.catalog import (
     OfferFactsList,
     Text,
 )
-from dvor.contracts.inventory import Claim, Hold
+from dvor.contracts.inventory import Claim, Hold, Inventory
 from dvor.kernel import clock, ids
 from dvor.kernel.caller import Caller, Role
 from dvor.kernel.money import Money
 from dvor.kernel.periods import DateRange
+from dvor.kernel.rpc import local
 from dvor.services.inventory import handlers
+from dvor.services.inventory.service import InventoryService
 
 
 @dataclass
@@ -54,6 +57,13 @@ class Scene:
     def for_orders(self) -> Any:
         """The contract as the orders service sees it."""
         return self.house.proxy("inventory", "orders")
+
+    def twin(self) -> "Scene":
+        """The same through another process, as far as holds are concerned: an engine of its own."""
+        twin = Twin(self.house, self.catalog, self.seller)
+        service = InventoryService(self.db, self.house.settings, cast("Catalog", self.catalog))
+        twin.door = local(Inventory, service, "orders", self.house.settings)
+        return twin
 
     @property
     def db(self) -> Any:
@@ -131,6 +141,16 @@ class Scene:
         """Time passes and the sweeper comes by."""
         await self.house.clock.advance(seconds=seconds)
         await self.house.process.runners["inventory"].run_timers_once()
+
+
+class Twin(Scene):
+    """A scene whose holds are decided elsewhere."""
+
+    door: Any
+
+    @property
+    def for_orders(self) -> Any:
+        return self.door
 
 
 def units(offer_id: UUID, quantity: int = 1, dates: DateRange | None = None) -> Claim:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -18,11 +19,18 @@ from tests.services.inventory.conftest import Scene, nights, units
 BUYERS, UNITS = 200, 20
 
 
-async def rush(scene: Scene) -> tuple[int, int]:
-    """Everybody wants one of a few units; answers (holds won, holds refused)."""
+async def stock(scene: Scene) -> Any:
+    """A few units in a cell that exists: making it is a lock, too."""
     offer = await scene.offer(quantity=UNITS)
+    await scene.release((await scene.hold(units(offer))).id)
+    return offer
+
+
+async def rush(scene: Scene, offer: Any) -> tuple[int, int]:
+    """Everybody, in two processes, wants one of a few units; answers (holds won, refused)."""
+    scenes = scene, scene.twin()
     answers = await asyncio.gather(
-        *(scene.hold(units(offer)) for _ in range(BUYERS)), return_exceptions=True
+        *(scenes[n % 2].hold(units(offer)) for n in range(BUYERS)), return_exceptions=True
     )
     refused = [answer for answer in answers if isinstance(answer, SoldOut)]
     won = [answer for answer in answers if not isinstance(answer, BaseException)]
@@ -37,28 +45,32 @@ DEADLOCK_TRIES = 15
 
 class TestRush:
     async def test_as_many_win_as_there_are_units(self, scene: Scene) -> None:
-        assert await rush(scene) == (UNITS, BUYERS - UNITS)
+        assert await rush(scene, await stock(scene)) == (UNITS, BUYERS - UNITS)
 
     async def test_without_the_guards_units_are_promised_twice(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Proves that the test above can fail: no row lock, no constraint."""
 
-        async def look_without_locking(db: Any, keys: Iterable[Key]) -> dict[Key, Cell]:
-            wanted = list(keys)
-            rows = await db.fetch(
-                "SELECT * FROM cells WHERE offer_id = ANY($1)", [offer_id for offer_id, _ in wanted]
-            )
-            await asyncio.sleep(0.01)
-            return {
+        both_looked = asyncio.Barrier(2)
+
+        async def look_without_locking(db: Any, keys: Iterable[Key]) -> Any:
+            offer_ids = [offer_id for offer_id, _ in keys]
+            rows = await db.fetch("SELECT * FROM cells WHERE offer_id = ANY($1)", offer_ids)
+            with suppress(TimeoutError, asyncio.BrokenBarrierError):
+                async with asyncio.timeout(1):
+                    await both_looked.wait()
+            cells = {
                 (row["offer_id"], row["slot"]): Cell(row["capacity"], row["held"], row["sold"])
                 for row in rows
             }
+            return cells, {offer.id: offer for offer in await queries.offers(db, offer_ids)}
 
+        offer = await stock(scene)
         await scene.db.execute("ALTER TABLE cells DROP CONSTRAINT cells_within_capacity")
         monkeypatch.setattr(queries, "lock_cells", look_without_locking)
         scene.house.sabotaged = True
-        won, _ = await rush(scene)
+        won, _ = await rush(scene, offer)
         assert won > UNITS
 
     async def test_the_constraint_alone_still_refuses(
@@ -86,11 +98,13 @@ class TestMixedTraffic:
         """Proves that the test above can fail."""
         lock_in_order = queries.lock_cells
 
-        async def lock_in_any_order(db: Any, keys: Iterable[Key]) -> dict[Key, Cell]:
-            locked: dict[Key, Cell] = {}
+        async def lock_in_any_order(db: Any, keys: Iterable[Key]) -> Any:
+            cells: dict[Key, Cell] = {}
+            offers: dict[Any, Any] = {}
             for key in random.sample(wanted := list(keys), len(wanted)):
-                locked |= await lock_in_order(db, [key])
-            return locked
+                cell, offer = await lock_in_order(db, [key])
+                cells, offers = cells | cell, offers | offer
+            return cells, offers
 
         monkeypatch.setattr(queries, "lock_cells", lock_in_any_order)
         for _ in range(DEADLOCK_TRIES):
@@ -122,14 +136,16 @@ class TestMixedTraffic:
 
 
 async def traffic(scene: Scene, customers: int = 24, steps: int = 25) -> int:
-    """Customers at once; answers how many calls failed for the database's sake."""
+    """Customers of two processes; answers how many calls failed for the database's sake."""
     seed = random.randrange(10**9)
     print("seed", seed)
     goods = [await scene.offer(quantity=40) for _ in range(4)]
     rooms = [await scene.offer(Kind.STAY, 12) for _ in range(4)]
+    scenes = scene, scene.twin()
     failed = await asyncio.gather(
-        *(customer(scene, goods, rooms, seed + n, steps) for n in range(customers))
+        *(customer(scenes[n % 2], goods, rooms, seed + n, steps) for n in range(customers))
     )
+    await scene.db.execute("SELECT pg_stat_force_next_flush()")
     name = await scene.db.fetchval("SELECT current_database()")
     deadlocks = await scene.db.fetchval(
         "SELECT deadlocks FROM pg_stat_database WHERE datname = $1", name

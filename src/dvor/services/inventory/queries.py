@@ -1,7 +1,12 @@
-"""All SQL of inventory. Rows are locked in one order everywhere: hold, offers by id, cells by key."""
+"""All SQL of inventory. Rows are locked in one order everywhere: hold, offers by id, cells by key.
+
+The engine's statements read their arrays as `(SELECT $1::uuid[])`: the planner then never sees how
+long they are, and one plan serves one hold as well as hundreds. It would plan each single hold anew.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from dvor.contracts.catalog import Kind
@@ -20,19 +25,23 @@ from dvor.services.inventory.rules import (
 )
 
 
-async def lock_hold(db: Connection, hold_id: UUID, made_at: datetime) -> StoredHold:
-    """The hold's row, locked; a new one, already past its deadline, where there was none."""
-    await db.execute(
+async def lock_holds(
+    db: Connection, hold_ids: Iterable[UUID]
+) -> tuple[datetime, dict[UUID, StoredHold]]:
+    """The database's time, and those of these holds that exist, locked in order of their ids."""
+    rows = await db.fetch(
         """
-        INSERT INTO holds (id, status, made_at, expires_at) VALUES ($1, 'held', $2, $2)
-        ON CONFLICT (id) DO NOTHING
+        WITH clock AS MATERIALIZED (SELECT dvor_now() AS now)
+        SELECT clock.now, hold.* FROM clock LEFT JOIN (
+            SELECT * FROM holds WHERE id = ANY((SELECT $1::uuid[])::uuid[]) ORDER BY id FOR UPDATE
+        ) AS hold ON true
         """,
-        hold_id,
-        made_at,
+        list(hold_ids),
     )
-    row = await db.fetchrow("SELECT * FROM holds WHERE id = $1 FOR UPDATE", hold_id)
-    assert row is not None
-    return _hold(row, await _claims(db, [hold_id]))
+    found = [row for row in rows if row["id"] is not None]
+    # Read after the lock: the claims of a hold change under its lock only.
+    claims = await _claims(db, [row["id"] for row in found]) if found else {}
+    return rows[0]["now"], {row["id"]: _hold(row, claims) for row in found}
 
 
 async def hold(db: Connection, hold_id: UUID) -> StoredHold | None:
@@ -68,37 +77,6 @@ def _hold(row: Record, claims: Mapping[UUID, Iterable[Claim]]) -> StoredHold:
         made_at=row["made_at"],
         expires_at=row["expires_at"],
         claims=tuple(claims[row["id"]]),
-    )
-
-
-async def renew_hold(
-    db: Connection, hold_id: UUID, made_at: datetime, expires_at: datetime
-) -> None:
-    """Write that a hold is held until `expires_at`."""
-    await db.execute(
-        "UPDATE holds SET status = 'held', made_at = $2, expires_at = $3 WHERE id = $1",
-        hold_id,
-        made_at,
-        expires_at,
-    )
-
-
-async def replace_claims(db: Connection, hold_id: UUID, claims: Sequence[Claim]) -> None:
-    """Write what a hold consists of."""
-    await db.execute("DELETE FROM claims WHERE hold_id = $1", hold_id)
-    spans = [slots(claim.dates) for claim in claims]
-    await db.execute(
-        """
-        INSERT INTO claims (hold_id, position, offer_id, first_slot, end_slot, quantity)
-        SELECT $1, position, offer_id, first_slot, end_slot, quantity
-        FROM unnest($2::uuid[], $3::int[], $4::int[], $5::int[]) WITH ORDINALITY
-            AS claim (offer_id, first_slot, end_slot, quantity, position)
-        """,
-        hold_id,
-        [claim.offer_id for claim in claims],
-        [span.start for span in spans],
-        [span.stop for span in spans],
-        [claim.quantity for claim in claims],
     )
 
 
@@ -143,75 +121,121 @@ async def materialise_cells(
     )
 
 
-async def lock_cells(db: Connection, keys: Iterable[Key]) -> dict[Key, Cell]:
-    """Lock cells in key order, so that two transactions never wait for each other in a circle."""
+async def lock_cells(
+    db: Connection, keys: Iterable[Key]
+) -> tuple[dict[Key, Cell], dict[UUID, Offer]]:
+    """Lock cells in key order, so that two transactions never wait for each other in a circle.
+
+    Also answers their offers, unlocked.
+    """
     wanted = list(keys)
     rows = await db.fetch(
         """
-        SELECT offer_id, slot, capacity, held, sold FROM cells
-        WHERE (offer_id, slot) IN (SELECT * FROM unnest($1::uuid[], $2::int[]))
-        ORDER BY offer_id, slot FOR UPDATE
+        SELECT offer_id, slot, capacity, held, sold, seller_id, kind, quantity, timezone, open
+        FROM cells JOIN offers USING (offer_id)
+        WHERE (offer_id, slot) IN (
+            SELECT * FROM unnest((SELECT $1::uuid[]), (SELECT $2::int[]))
+        )
+        ORDER BY offer_id, slot FOR UPDATE OF cells
         """,
         [offer_id for offer_id, _ in wanted],
         [slot for _, slot in wanted],
     )
-    return {(row["offer_id"], row["slot"]): _cell(row) for row in rows}
+    cells: dict[Key, Cell] = {}
+    offers: dict[UUID, Offer] = {}
+    for row in rows:
+        offer_id = row["offer_id"]
+        cells[offer_id, row["slot"]] = _cell(row)
+        if offer_id not in offers:
+            offers[offer_id] = _offer(row)
+    return cells, offers
 
 
 def _cell(row: Record) -> Cell:
     return Cell(capacity=row["capacity"], held=row["held"], sold=row["sold"])
 
 
-async def move_units(
-    db: Connection, held: Mapping[Key, int], sold: Mapping[Key, int] | None = None
+async def rewrite_holds(
+    db: Connection, renewed: Sequence[StoredHold], reclaimed: Sequence[StoredHold]
 ) -> None:
-    """Add to (or, negative, take from) the counters of locked cells."""
-    sold = sold or {}
-    keys = sorted(held.keys() | sold.keys())
+    """Write what became of locked holds; the claims of `reclaimed` are gone, new ones to come."""
     await db.execute(
         """
-        UPDATE cells SET held = cells.held + move.held, sold = cells.sold + move.sold
-        FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[]) AS move (offer_id, slot, held, sold)
-        WHERE cells.offer_id = move.offer_id AND cells.slot = move.slot
+        WITH gone AS (DELETE FROM claims WHERE hold_id = ANY($5))
+        UPDATE holds SET status = hold.status, made_at = hold.made_at, expires_at = hold.expires_at
+        FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+            AS hold (id, status, made_at, expires_at)
+        WHERE holds.id = hold.id
         """,
-        [offer_id for offer_id, _ in keys],
-        [slot for _, slot in keys],
-        [held.get(key, 0) for key in keys],
-        [sold.get(key, 0) for key in keys],
+        *_columns(renewed),
+        [hold.id for hold in reclaimed],
     )
 
 
-async def confirm_hold(db: Connection, hold_id: UUID) -> StoredHold | None:
-    """Mark a live hold as confirmed; None where it is not live."""
-    row = await db.fetchrow(
+async def write_batch(
+    db: Connection,
+    moves: Sequence[tuple[Key, int, int]],
+    new: Sequence[StoredHold],
+    reclaimed: Sequence[StoredHold],
+) -> None:
+    """Move counters of locked cells by (held, sold), write new holds, and the claims of both kinds.
+
+    Violates `holds_pkey` or `claims_pkey` where somebody else has just made one of the new holds.
+    """
+    claims = [
+        (hold.id, position, claim)
+        for hold in (*new, *reclaimed)
+        for position, claim in enumerate(hold.claims, 1)
+    ]
+    spans = [slots(claim.dates) for _, _, claim in claims]
+    await db.execute(
         """
-        UPDATE holds SET status = 'confirmed'
-        WHERE id = $1 AND status = 'held' AND expires_at > dvor_now() RETURNING *
+        WITH moved AS (
+            UPDATE cells SET held = cells.held + move.held, sold = cells.sold + move.sold
+            FROM unnest((SELECT $1::uuid[]), (SELECT $2::int[]), $3::int[], $4::int[])
+                AS move (offer_id, slot, held, sold)
+            WHERE cells.offer_id = move.offer_id AND cells.slot = move.slot
+        ), made AS (
+            INSERT INTO holds (id, status, made_at, expires_at)
+            SELECT * FROM unnest($5::uuid[], $6::text[], $7::timestamptz[], $8::timestamptz[])
+        )
+        INSERT INTO claims (hold_id, position, offer_id, first_slot, end_slot, quantity)
+        SELECT * FROM unnest($9::uuid[], $10::int[], $11::uuid[], $12::int[], $13::int[],
+            $14::int[])
         """,
-        hold_id,
+        [key[0] for key, _, _ in moves],
+        [key[1] for key, _, _ in moves],
+        [held for _, held, _ in moves],
+        [sold for _, _, sold in moves],
+        *_columns(new),
+        [hold_id for hold_id, _, _ in claims],
+        [position for _, position, _ in claims],
+        [claim.offer_id for _, _, claim in claims],
+        [span.start for span in spans],
+        [span.stop for span in spans],
+        [claim.quantity for _, _, claim in claims],
     )
-    return _hold(row, await _claims(db, [hold_id])) if row else None
 
 
-async def release_hold(db: Connection, hold_id: UUID) -> None:
-    """Mark a hold as released, whatever it was."""
-    await db.execute("UPDATE holds SET status = 'released' WHERE id = $1", hold_id)
+def _columns(holds: Sequence[StoredHold]) -> tuple[list[Any], ...]:
+    return (
+        [hold.id for hold in holds],
+        [hold.status for hold in holds],
+        [hold.made_at for hold in holds],
+        [hold.expires_at for hold in holds],
+    )
 
 
-async def expire_holds(db: Connection, limit: int) -> list[StoredHold]:
-    """Mark up to `limit` holds past their deadline as expired; those in use elsewhere wait."""
+async def due_holds(db: Connection, limit: int) -> list[UUID]:
+    """Holds past their deadline, the oldest first, unlocked."""
     rows = await db.fetch(
         """
-        WITH due AS MATERIALIZED (
-            SELECT id FROM holds WHERE status = 'held' AND expires_at <= dvor_now()
-            ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
-        )
-        UPDATE holds SET status = 'expired' FROM due WHERE holds.id = due.id RETURNING holds.*
+        SELECT id FROM holds WHERE status = 'held' AND expires_at <= dvor_now()
+        ORDER BY expires_at LIMIT $1
         """,
         limit,
     )
-    claims = await _claims(db, [row["id"] for row in rows])
-    return [_hold(row, claims) for row in rows]
+    return [row["id"] for row in rows]
 
 
 async def state_supply(db: Connection, offer: Offer, listing_id: UUID) -> Offer:

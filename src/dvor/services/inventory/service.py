@@ -1,6 +1,8 @@
 """Units, holds and availability: the only place where a unit is promised to somebody."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
 from uuid import UUID
 
 from dvor.contracts.catalog import Catalog, Kind, ListingStatus, OfferFacts
@@ -11,9 +13,6 @@ from dvor.contracts.inventory import (
     Free,
     FreeList,
     Hold,
-    HoldEnded,
-    HoldExpired,
-    HoldStatus,
     NeedsDates,
     OfferIds,
     Supplies,
@@ -30,9 +29,11 @@ from dvor.kernel.errors import Forbidden
 from dvor.kernel.messages import Count
 from dvor.kernel.periods import DateRange
 from dvor.services.inventory import queries, rules
+from dvor.services.inventory.allocation import Confirm, Expire, Release, Take
+from dvor.services.inventory.engine import Engine
 
 EXPIRED_AT_ONCE = 200
-"""Holds that one transaction of the sweeper ends."""
+"""Holds that the sweeper ends at once."""
 
 
 class InventoryService:
@@ -42,6 +43,11 @@ class InventoryService:
         self.db = db
         self.settings = settings
         self.catalog = catalog
+        self.engine = Engine(db, settings)
+
+    async def stop(self) -> None:
+        """Answer those who wait for a hold."""
+        await self.engine.close()
 
     async def set_supply(self, offer_id: UUID, quantity: Count) -> Supply:
         """Say how many units there are; past days keep what they had."""
@@ -108,25 +114,7 @@ class InventoryService:
     async def hold(self, hold_id: UUID, claims: Claims) -> Hold:
         """Make the hold consist of exactly these claims, all or nothing, with a fresh deadline."""
         require_service("orders")
-        now = clock.now()
-        async with self.db.tx() as tx:
-            stored = await queries.lock_hold(tx, hold_id, now)
-            rules.check_renewable(stored.status)
-            offers = await queries.share_offers(tx, [claim.offer_id for claim in claims])
-            rules.check_claims(claims, offers, now, self.settings.horizon_days)
-            needed = rules.demand(claims)
-            own = rules.demand(stored.claims) if stored.status is HoldStatus.HELD else {}
-            await queries.materialise_cells(tx, list(needed), offers)
-            cells = await queries.lock_cells(tx, sorted(needed.keys() | own.keys()))
-            rules.judge(needed, own, cells)
-            await queries.move_units(tx, held=rules.change(needed, own))
-            await queries.replace_claims(tx, hold_id, claims)
-            made_at = stored.made_at if stored.status_at(now) is HoldStatus.HELD else now
-            expires_at = rules.deadline(
-                made_at, now, self.settings.hold_ttl_seconds, self.settings.hold_lifetime_seconds
-            )
-            await queries.renew_hold(tx, hold_id, made_at, expires_at)
-        return Hold(id=hold_id, status=HoldStatus.HELD, claims=claims, expires_at=expires_at)
+        return _shown(await self.engine.ask(Take.of(hold_id, claims)))
 
     async def get_hold(self, hold_id: UUID) -> Hold:
         """A hold; one past its deadline shows as expired even before the sweeper came by."""
@@ -135,54 +123,23 @@ class InventoryService:
             stored = await queries.hold(moment, hold_id)
         if stored is None:
             raise UnknownHold
-        return _shown(stored, stored.status_at(clock.now()))
+        return _shown(replace(stored, status=stored.status_at(clock.now())))
 
     async def confirm(self, hold_id: UUID) -> Hold:
         """Turn held units into sold ones."""
         require_service("orders")
-        async with self.db.tx() as tx:
-            stored = await queries.confirm_hold(tx, hold_id)
-            if stored is not None:
-                units = rules.demand(stored.claims)
-                await queries.lock_cells(tx, units)
-                await queries.move_units(tx, held=_negative(units), sold=units)
-            else:
-                stored = await queries.hold(tx, hold_id)
-                if stored is None:
-                    raise UnknownHold
-                if stored.status is not HoldStatus.CONFIRMED:
-                    raise HoldEnded
-        return _shown(stored, HoldStatus.CONFIRMED)
+        return _shown(await self.engine.ask(Confirm(hold_id)))
 
     async def release(self, hold_id: UUID) -> Hold:
-        """Free the units of a hold, also a confirmed one.
-
-        A hold that does not exist is written as released: whoever gives up on it may be faster
-        than its `hold`, which is then refused and leaves nothing behind.
-        """
+        """Free the units of a hold, also a confirmed one."""
         require_service("orders")
-        async with self.db.tx() as tx:
-            stored = await queries.lock_hold(tx, hold_id, clock.now())
-            if stored.status not in (HoldStatus.HELD, HoldStatus.CONFIRMED):
-                return _shown(stored, stored.status)
-            await queries.release_hold(tx, hold_id)
-            units = rules.demand(stored.claims)
-            await queries.lock_cells(tx, units)
-            if stored.status is HoldStatus.HELD:
-                await queries.move_units(tx, held=_negative(units))
-            else:
-                await queries.move_units(tx, held={}, sold=_negative(units))
-        return _shown(stored, HoldStatus.RELEASED)
+        return _shown(await self.engine.ask(Release(hold_id)))
 
     async def expire_due(self) -> int:
         """End one batch of holds past their deadline; answers how many. For the sweeper."""
-        async with self.db.tx() as tx:
-            ended = await queries.expire_holds(tx, EXPIRED_AT_ONCE)
-            units = rules.demand(claim for hold in ended for claim in hold.claims)
-            await queries.lock_cells(tx, units)
-            await queries.move_units(tx, held=_negative(units))
-            tx.emit(*(HoldExpired(hold_id=hold.id) for hold in ended))
-        return len(ended)
+        due = await queries.due_holds(self.db, EXPIRED_AT_ONCE)
+        await asyncio.gather(*(self.engine.ask(Expire(hold_id)) for hold_id in due))
+        return len(due)
 
     async def learn_timezones(self, offer_ids: Iterable[UUID]) -> None:
         """Ask the catalogue where offers are. For the task that follows a change of a listing."""
@@ -192,9 +149,7 @@ class InventoryService:
                 await queries.set_timezone(tx, facts.id, rules.known_timezone(facts.timezone))
 
 
-def _negative(units: Mapping[rules.Key, int]) -> dict[rules.Key, int]:
-    return {key: -count for key, count in units.items()}
-
-
-def _shown(stored: rules.StoredHold, status: HoldStatus) -> Hold:
-    return Hold(id=stored.id, status=status, claims=stored.claims, expires_at=stored.expires_at)
+def _shown(stored: rules.StoredHold) -> Hold:
+    return Hold(
+        id=stored.id, status=stored.status, claims=stored.claims, expires_at=stored.expires_at
+    )

@@ -1,0 +1,114 @@
+"""Work done together: what waits now goes into one call."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from typing import Generic, TypeVar
+
+from dvor.kernel.db import Contended
+from dvor.kernel.errors import Refusal, Unavailable
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Busy(Unavailable):
+    """Very many people want this right now. Nothing was lost; try again in a moment."""
+
+
+class Batcher(Generic[Item, Answer]):
+    """Gathers requests while the calls before them are under way, first come, first served.
+
+    There is no timer: alone, a request goes at once. `work` gets 1 to `batch_max` items and
+    answers each, in their order; a Refusal among the answers is raised to the one who asked. Up to
+    `lanes` calls of `work` are under way at once, each in a context of its own: it knows no caller,
+    trace or deadline. A waiter may be cancelled: still waiting, its item is never begun; under
+    way, the effect stands and nobody hears of it.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Item]], Awaitable[Sequence[Answer | Refusal]]],
+        *,
+        batch_max: int,
+        queue_max: int,
+        lanes: int = 1,
+    ) -> None:
+        self._work = work
+        self._batch_max = batch_max
+        self._queue_max = queue_max
+        self._lanes_free = lanes
+        self._queue: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
+        self._lanes: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def ask(self, item: Item) -> "asyncio.Future[Answer]":
+        """The answer to come. Raises Busy where `queue_max` wait already."""
+        if self._closed:
+            raise Unavailable
+        if len(self._queue) >= self._queue_max:
+            raise Busy
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._queue.append((item, answer))
+        if self._lanes_free:
+            self._lanes_free -= 1
+            lane = asyncio.create_task(self._lane(), context=Context())
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
+        return answer
+
+    async def close(self) -> None:
+        """Take no more and wait until everybody has an answer."""
+        self._closed = True
+        while self._lanes:
+            await asyncio.wait(self._lanes)
+
+    async def _lane(self) -> None:
+        try:
+            while batch := self._next():
+                await self._answer(batch)
+        finally:
+            self._lanes_free += 1
+
+    def _next(self) -> list[tuple[Item, "asyncio.Future[Answer]"]]:
+        batch: list[tuple[Item, asyncio.Future[Answer]]] = []
+        while self._queue and len(batch) < self._batch_max:
+            waiting = self._queue.popleft()
+            if not waiting[1].done():
+                batch.append(waiting)
+        return batch
+
+    async def _answer(self, batch: list[tuple[Item, "asyncio.Future[Answer]"]]) -> None:
+        try:
+            answers = await self._work([item for item, _ in batch])
+            assert len(answers) == len(batch), "one answer for each item"
+        except Exception as problem:  # noqa: BLE001 - whatever it is, those who wait hear of it
+            if len(batch) == 1 or _concerns_all(problem):
+                for _, answer in batch:
+                    _tell(answer, problem)
+                return
+            for waiting in batch:  # one of them is to blame: the others must not suffer
+                if not waiting[1].done():
+                    await self._answer([waiting])
+        except BaseException:
+            for _, answer in batch:
+                answer.cancel()
+            raise
+        else:
+            for (_, waiting), answer in zip(batch, answers, strict=True):
+                _tell(waiting, answer)
+
+
+def _concerns_all(problem: Exception) -> bool:
+    """A server that is down is down for each single item, too; a lock may be one item's trouble."""
+    return isinstance(problem, Unavailable) and not isinstance(problem, Contended)
+
+
+def _tell(waiting: "asyncio.Future[Answer]", answer: Answer | Exception) -> None:
+    if waiting.done():
+        return
+    if isinstance(answer, Exception):
+        waiting.set_exception(answer)
+    else:
+        waiting.set_result(answer)
