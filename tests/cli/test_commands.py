@@ -10,8 +10,8 @@ from dvor.cli import quality
 from tests.cli.running import StartUp, assert_one_line, run
 
 COMMANDS = [
-    *("up", "test", "check", "help", "version", "graph", "audit", "migrate"),
-    *("bench", "proto", "lock", "import", "replay"),
+    *("up", "test", "check", "help", "version", "graph", "audit", "parked"),
+    *("migrate", "bench", "proto", "lock", "import", "replay"),
 ]
 
 

@@ -134,7 +134,7 @@ def parked(
     """Events that could not be applied; code 1 while there are some."""
     from dvor.cli import parked as messages
 
-    raise typer.Exit(messages.parked(data, replay=replay))
+    raise typer.Exit(messages.parked(data, again=replay))
 
 
 @app.command()

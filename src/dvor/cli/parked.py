@@ -14,13 +14,14 @@ from dvor.kernel.db import Database
 from dvor.kernel.inbox import Consumer
 
 
-def parked(data: Path, *, replay: bool) -> int:
+def parked(data: Path, *, again: bool) -> int:
     """Show parked events, or apply them again; 1 while some stay parked."""
     with at_hand(data, existing=True) as settings:
-        return asyncio.run(_replay(settings) if replay else _show(settings))
+        return asyncio.run(replay(settings) if again else show(settings))
 
 
-async def _show(settings: Settings) -> int:
+async def show(settings: Settings) -> int:
+    """Say what is parked and why; 1 where something is."""
     table = Table("service", "event", "about", "version", "parked at", "why")
     for service in topology.SERVICES:
         database = Database(service.name, settings.database(service.name), settings)
@@ -42,7 +43,8 @@ async def _show(settings: Settings) -> int:
     return 1
 
 
-async def _replay(settings: Settings) -> int:
+async def replay(settings: Settings) -> int:
+    """Apply what is parked, oldest first; 1 where something stays."""
     left = 0
     for service in topology.SERVICES:
         if not service.handlers:
