@@ -3,9 +3,6 @@
 import asyncio
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from dvor import topology
 from dvor.cli.house import at_hand
 from dvor.kernel.brokers import broker
@@ -22,7 +19,7 @@ def parked(data: Path, *, again: bool) -> int:
 
 async def show(settings: Settings) -> int:
     """Say what is parked and why; 1 where something is."""
-    table = Table("service", "event", "about", "version", "parked at", "why")
+    found = 0
     for service in topology.SERVICES:
         database = Database(service.name, settings.database(service.name), settings)
         await database.open()
@@ -30,17 +27,14 @@ async def show(settings: Settings) -> int:
             "SELECT type, aggregate, version, parked_at, error FROM parked_messages"
             " ORDER BY aggregate, version"
         )
+        await database.close()
+        found += len(rows)
         for row in rows:
             when = row["parked_at"].isoformat(timespec="seconds")
-            about = (row["type"], str(row["aggregate"]), str(row["version"]), when, row["error"])
-            table.add_row(service.name, *about)
-        await database.close()
-    if not table.row_count:
-        print("Nothing is parked.")
-        return 0
-    Console().print(table)
-    print("Mend the cause, then: dvor parked --replay")
-    return 1
+            print(f"{service.name}: {row['type']} {row['aggregate']} v{row['version']}, {when}")
+            print(f"  {row['error']}")
+    print("Mend the cause, then: dvor parked --replay" if found else "Nothing is parked.")
+    return min(found, 1)
 
 
 async def replay(settings: Settings) -> int:
