@@ -1,5 +1,6 @@
 """Every page in both languages and both themes: accessible, translated, quiet."""
 
+import asyncio
 import itertools
 import json
 import re
@@ -87,14 +88,19 @@ class TestPages:
         screen: Screen,
     ) -> None:
         tour = Tour(browser, shop.url, court)
-        found = []
-        visited = sorted(PARTS[part](court), key=lambda stop: stop.who)
-        for who, theirs in itertools.groupby(visited, key=lambda stop: stop.who):
+
+        async def look(who: str, theirs: list[Stop]) -> list[str]:
             async with tour.visit(who, screen, language, "light") as visitor:
+                found = []
                 for stop in theirs:
                     await tour.stand(visitor, stop)
                     found += await problems(visitor.page, stop, language)
-                found += visitor.troubles
+                return found + visitor.troubles
+
+        visited = sorted(PARTS[part](court), key=lambda stop: stop.who)
+        groups = itertools.groupby(visited, key=lambda stop: stop.who)
+        looks = [look(who, list(theirs)) for who, theirs in groups]
+        found = [one for seen in await asyncio.gather(*looks) for one in seen]
         assert not found, "\n".join(found)
 
 

@@ -180,7 +180,7 @@ async def _two_minutes_left(page: Page) -> None:
     await page.clock.install()
     await page.reload()
     left = await page.locator(".hold").first.get_attribute("data-hold-minutes")
-    await page.clock.fast_forward((int(left or 0) * 60 - 110) * 1000)
+    await page.clock.fast_forward((int(left or 0) * 60 - 150) * 1000)
 
 
 async def _opened_menu(page: Page) -> None:

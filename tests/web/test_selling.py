@@ -94,7 +94,7 @@ class TestNewListing:
             offer__0__quantity="-1",
         )
         assert page.status == 422 and web.catalog.drafts == []
-        for name in ("title-ru", "category", "offer-0-price", "offer-0-quantity"):
+        for name in ("title-en", "category", "offer-0-price", "offer-0-quantity"):
             assert f'href="#f-{name}"' in page.html and f'id="{name}-error"' in page.html
         values = dict(page.form(NEW).values)
         assert values["description-en"] == "Bright" and values["offer-0-price"] == "12.345"

@@ -143,7 +143,7 @@ def read(form: Form, kind: Kind, categories: Categories) -> Filled | None:
     """The listing that was typed; None when something does not fit, noted in the form."""
     title = _text(form, "title", 200)
     if not (title.ru or title.en):
-        form.refuse("title-ru", _("Give it a title in at least one language."))
+        form.refuse(f"title-{languages()[0]}", _("Give it a title in at least one language."))
     category = form.choice("category", slugs(categories, kind), _("Choose a category."))
     currency = form.choice("currency", CURRENCIES, _("Choose a currency.")) or "RUB"
     place = _place(form, kind)
@@ -198,7 +198,7 @@ def _offers(
         row = f"offer-{i}"
         name = _text(form, f"{row}-name", 200)
         if rows > 1 and not (name.ru or name.en):
-            form.refuse(f"{row}-name-ru", _("With several prices each needs a name."))
+            form.refuse(f"{row}-name-{languages()[0]}", _("With several prices each needs a name."))
         offer_id, price = form.identifier(f"{row}-id"), form.amount(f"{row}-price", currency)
         quantities.append(form.whole(f"{row}-quantity", 0, UNITS_MAX))
         seasons = _seasons(form, row, currency) if kind in (Kind.STAY, Kind.RENTAL) else ()
