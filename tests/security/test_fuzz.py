@@ -17,7 +17,7 @@ from tests.house.test_authorization import MATRIX, is_page, named
 from tests.house.world import Person, World
 from tests.security.schemas import NASTY_TEXTS, Requests
 
-EXAMPLES = 40
+EXAMPLES = 30
 """Requests of each operation."""
 
 
@@ -158,7 +158,7 @@ class TestPages:
     async def test_nothing_breaks(self, world: World, things: dict[str, str], route: str) -> None:
         method, path = route.split(" ")
         path = self.address(world, things, path)
-        for text in HARD_TEXTS:
+        for text in HARD_TEXTS[2::3]:  # NUL, beyond the plane, too long, markup, a far date …
             if method == "GET":
                 query = dict.fromkeys(QUERY, sendable(text)[:450])
                 answer = await world.page(world.admin, "GET", path, params=query)
@@ -171,7 +171,7 @@ class TestPages:
     async def test_nor_one_hard_field_among_good_ones(
         self, world: World, path: str, field: str
     ) -> None:
-        for text in HARD_TEXTS:
+        for text in HARD_TEXTS[::2]:
             form = FORMS[path] | {field: sendable(text)}
             if "offer_id" in form and field != "offer_id":
                 form["offer_id"] = str(world.product.offers[0].id)
