@@ -27,6 +27,9 @@ class TestHelp:
         for option in ("--port", "--data", "--no-demo", "--workers"):
             assert option in said
 
+    def test_of_a_command_of_two_words_names_its_options(self) -> None:
+        assert "--dry-run" in run("help", "import", "retail").stdout
+
     def test_of_no_command_is_one_line(self) -> None:
         done = run("help", "dance")
         assert_one_line(done, "dance")

@@ -85,16 +85,20 @@ def check() -> None:
 
 
 @app.command("help")
-def show_help(context: typer.Context, command: Annotated[str, typer.Argument()] = "") -> None:
-    """What commands there are, or what one of them takes."""
-    assert context.parent is not None
-    group = context.parent.command
-    assert isinstance(group, typer.core.TyperGroup)
-    found = group.get_command(context.parent, command) if command else group
-    if found is None:
-        fail(f"there is no command {command!r}; see: dvor help", 2)
-    about = context.parent if found is group else typer.Context(found, context.parent, command)
-    typer.echo(found.get_help(about))
+def show_help(
+    context: typer.Context, command: Annotated[list[str] | None, typer.Argument()] = None
+) -> None:
+    """What commands there are, or what one of them takes: `dvor help import retail`."""
+    about = context.parent
+    assert about is not None
+    for word in command or []:
+        group = about.command
+        known = isinstance(group, typer.core.TyperGroup)
+        found = group.get_command(about, word) if known else None
+        if found is None:
+            fail(f"there is no command {' '.join(command or [])!r}; see: dvor help", 2)
+        about = typer.Context(found, about, word)
+    typer.echo(about.command.get_help(about))
 
 
 @app.command()

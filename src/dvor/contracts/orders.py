@@ -14,6 +14,8 @@ from dvor.kernel.money import Money
 from dvor.kernel.periods import DateRange
 
 Quantity = Annotated[int, Field(strict=True, ge=1, le=1000)]
+LineQuantity = Annotated[int, Field(strict=True, ge=0, le=1000)]
+"""0 removes the line."""
 
 
 class OrderStatus(StrEnum):
@@ -267,7 +269,7 @@ class Orders(Protocol):
         """
         ...
 
-    async def change_line(self, line_id: UUID, quantity: Int, guest: Line = "") -> Cart:
+    async def change_line(self, line_id: UUID, quantity: LineQuantity, guest: Line = "") -> Cart:
         """Change a line's quantity; 0 removes it. Raises UnknownLine, SoldOut."""
         ...
 

@@ -4,10 +4,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Header, Query, Request
-from pydantic import Field
 
 from dvor.contracts.orders import (
     Cart,
+    LineQuantity,
     Order,
     OrderPage,
     Orders,
@@ -32,7 +32,7 @@ Guest = Annotated[
 class LineChange(Message):
     """A new quantity; 0 removes the line."""
 
-    quantity: Annotated[int, Field(strict=True, ge=0, le=1000)]
+    quantity: LineQuantity
 
 
 class CheckOut(Message):

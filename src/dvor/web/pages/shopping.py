@@ -103,7 +103,9 @@ async def change_line(line_id: UUID, request: Request, orders: OrdersHere) -> Re
         return _to_cart(request, notices.Notice("refused", form.errors["quantity"]))
     before = await _cart(orders, guest)
     gone = next((line for line in before.lines if line.id == line_id), None)
-    cart = await attempt(orders.change_line(line_id, max(quantity, 0), guest=guest), *REFUSALS)
+    cart = await attempt(
+        orders.change_line(line_id, min(max(quantity, 0), 1000), guest=guest), *REFUSALS
+    )
     if isinstance(cart, Refusal):
         return _to_cart(request, notices.Notice("refused", advice(cart)))
     return _to_cart(request, _removed(gone) if gone and quantity <= 0 else None)
