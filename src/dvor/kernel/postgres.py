@@ -188,8 +188,11 @@ class EmbeddedPostgres:
         # Another program has its number now, or the folder is a copy of a live one.
         if Path(f"/proc/{pid}").exists():
             pid_file.unlink(missing_ok=True)
-        if len(lines) > _SOCKET_DIR_LINE and Path(lines[_SOCKET_DIR_LINE]).name.startswith("dvor-"):
-            shutil.rmtree(lines[_SOCKET_DIR_LINE], ignore_errors=True)
+            return
+        if len(lines) > _SOCKET_DIR_LINE:
+            left = Path(lines[_SOCKET_DIR_LINE])
+            if left.name.startswith("dvor-") and left != self._socket_dir:
+                shutil.rmtree(left, ignore_errors=True)
 
     def _is_ours(self, pid: int) -> bool:
         """Whether this process is the server of exactly these files."""
