@@ -41,6 +41,12 @@ def postmaster(files: Path) -> int:
     return int((files / "postmaster.pid").read_text().split()[0])
 
 
+def dsn_of(files: Path) -> str:
+    """The URL of the server that runs on them: where its socket is, its own file says."""
+    folder = (files / "postmaster.pid").read_text().splitlines()[4]
+    return f"postgresql://dvor@/postgres?host={folder}&port=5432"
+
+
 @pytest.fixture
 def victim(files: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that runs a server on the files."""
@@ -159,7 +165,7 @@ class TestCrash:
         self, files: Path, victim: subprocess.Popen[str]
     ) -> None:
         pid = postmaster(files)
-        dsn = f"postgresql://dvor@/postgres?host={files}.socket&port=5432"
+        dsn = dsn_of(files)
         await ask(dsn, "CREATE TABLE kept AS SELECT 42 AS answer")
         victim.kill()
         os.kill(pid, signal.SIGKILL)
