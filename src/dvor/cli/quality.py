@@ -11,8 +11,6 @@ from dvor.cli import ROOT, assets
 from dvor.cli.problems import Problem
 
 TIERS = ("default", "nightly")
-TESTERS = 2
-"""Processes that run the whole of the tests; each has a PostgreSQL of its own."""
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _LINT_IMPORTS = "from importlinter.cli import lint_imports_command as run; run()"
 _CHECKS = {
@@ -32,8 +30,7 @@ def test(arguments: Sequence[str]) -> int:
     _ensure_chromium()
     chosen = [] if tier == "nightly" else ["-m", "not nightly"]
     environment = {**os.environ, "DVOR_TEST_TIER": tier}
-    together = [] if rest else ["-n", str(TESTERS), "--dist", "loadfile"]
-    words = [sys.executable, "-P", "-m", "pytest", *chosen, *together, *rest]
+    words = [sys.executable, "-P", "-m", "pytest", *chosen, *rest]
     return subprocess.run(words, cwd=ROOT, env=environment, check=False).returncode
 
 
