@@ -11,6 +11,8 @@ from dvor.cli import ROOT, assets
 from dvor.cli.problems import Problem
 
 TIERS = ("default", "nightly")
+TEST_PROCESSES = 2
+"""Run the whole suite in so many: a test waits for servers and browsers half of its time."""
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _LINT_IMPORTS = "from importlinter.cli import lint_imports_command as run; run()"
 _CHECKS = {
@@ -22,7 +24,7 @@ _CHECKS = {
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Run pytest; answers its exit code. The first argument may name a tier."""
+    """Run pytest; answers its exit code. The first argument may name a tier, others go to pytest."""
     tier, rest = "default", list(arguments)
     if rest and rest[0] in TIERS:
         tier = rest.pop(0)
@@ -30,7 +32,9 @@ def test(arguments: Sequence[str]) -> int:
     _ensure_chromium()
     chosen = [] if tier == "nightly" else ["-m", "not nightly"]
     environment = {**os.environ, "DVOR_TEST_TIER": tier}
-    words = [sys.executable, "-P", "-m", "pytest", *chosen, *rest]
+    # A file stays in one process: its fixtures are shared by its tests.
+    spread = [] if rest else ["-n", str(TEST_PROCESSES), "--dist", "loadfile"]
+    words = [sys.executable, "-P", "-m", "pytest", *chosen, *spread, *rest]
     return subprocess.run(words, cwd=ROOT, env=environment, check=False).returncode
 
 
