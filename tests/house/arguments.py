@@ -14,7 +14,7 @@ from dvor.contracts.identity import (
     Registration,
     UserSearch,
 )
-from dvor.contracts.inventory import Claim
+from dvor.contracts.inventory import Claim, Rules
 from dvor.contracts.orders import OrderSearch, WebhookDelivery, Wish
 from dvor.contracts.payments import PaymentSearch
 from dvor.kernel.messages import PageRequest
@@ -136,6 +136,8 @@ METHODS: dict[str, Arguments] = {
     "catalog.quote": _read(lambda w, who: (QuoteLine(offer_id=offer_of(w.product), quantity=1),)),
     "inventory.set_supply": _from(calls.of(offer_id=lambda w: offer_of(w.product)), 100_000),
     "inventory.supplies": _read(lambda w, who: (offer_of(w.product),)),
+    "inventory.set_rules": _from(calls.of(offer_id=lambda w: offer_of(w.product)), Rules()),
+    "inventory.rules": _read(lambda w, who: (offer_of(w.product),)),
     "inventory.calendar": _from(calls.of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),
     "inventory.free": _read(lambda w, who: (offer_of(w.product),)),
     "inventory.hold": _hold_arguments,

@@ -163,6 +163,14 @@ async def _draft_supply(w: World, _who: Person) -> Call:
     return Call({"offer_id": offer_of(w.hidden)}, {"body": {"quantity": 3}})
 
 
+async def _rules(w: World, _who: Person) -> Call:
+    return Call({"offer_id": offer_of(w.product)}, {"body": {}})
+
+
+async def _offer_rules(w: World, _who: Person) -> Call:
+    return Call(more={"params": {"offer_id": str(offer_of(w.product))}})
+
+
 async def _quote(w: World, _who: Person) -> Call:
     return Call(more={"body": {"lines": [{"offer_id": str(offer_of(w.product)), "quantity": 1}]}})
 
@@ -303,6 +311,8 @@ ROUTES: dict[str, Build] = {
     "GET /api/v1/offers/{offer_id}/calendar": _calendar,
     "GET /api/v1/availability": _availability,
     "PUT /api/v1/offers/{offer_id}/supply": _supply,
+    "PUT /api/v1/offers/{offer_id}/rules": _rules,
+    "GET /api/v1/offer-rules": _offer_rules,
     "PUT /api/v1/offers/{offer_id}/supply @draft": _draft_supply,
     "GET /api/v1/payments @everybody": _with(params={"everybody": "true"}),
     "GET /api/v1/payments/{payment_id}": _payment,

@@ -19,7 +19,7 @@ from dvor.contracts.catalog import ListingStatus, Search, Sort
 from dvor.contracts.orders import CartLine, Wish
 from dvor.kernel.ids import new
 from dvor.kernel.messages import Instant, Message
-from dvor.kernel.periods import DateRange
+from dvor.kernel.periods import DateRange, HourRange
 from dvor.kernel.rpc import schema
 from dvor.kernel.rpc.codec import Undecodable, codec
 from dvor.kernel.rpc.contract import methods
@@ -88,6 +88,12 @@ def values(hint: Any, metadata: Any = ()) -> st.SearchStrategy[Any]:
             lambda start, days: DateRange(start=start, end=start + timedelta(days=days)),
             st.dates(max_value=date(9000, 1, 1)),
             st.integers(1, 366),
+        )
+    if hint is HourRange:
+        return st.builds(
+            lambda start, hours: HourRange(start=start, end=start + timedelta(hours=hours)),
+            st.datetimes(max_value=datetime(9000, 1, 1), timezones=st.just(UTC)),
+            st.integers(1, 744),
         )
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return st.sampled_from(list(hint))
@@ -223,4 +229,6 @@ class TestFields:
             ("offer_id", 1),
             ("quantity", 2),
             ("dates", 3),
+            ("hours", 4),
+            ("seats", 5),
         ]

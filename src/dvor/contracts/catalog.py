@@ -9,9 +9,9 @@ from pydantic import Field, model_validator
 
 from dvor.kernel.errors import Conflict, Invalid, NotFound
 from dvor.kernel.events import Event
-from dvor.kernel.messages import Count, Instant, Int, Line, Message, Minor, PageRequest
+from dvor.kernel.messages import Bool, Count, Instant, Int, Line, Message, Minor, PageRequest
 from dvor.kernel.money import Currency, Money
-from dvor.kernel.periods import DateRange
+from dvor.kernel.periods import DateRange, HourRange
 
 
 class Kind(StrEnum):
@@ -75,8 +75,10 @@ class Offer(Message):
     id: UUID
     name: Text
     price: Money
-    """For one item, one day, one night or one ticket."""
+    """For one item, one hour, one day, one night or one ticket."""
     seasons: tuple[Season, ...] = ()
+    by_hour: Bool = False
+    """A rental let by the hour, not by the day."""
 
 
 class Listing(Message):
@@ -112,6 +114,7 @@ class OfferDraft(Message):
     name: Text = Text()
     price: Minor
     seasons: Annotated[tuple[Season, ...], Field(max_length=60)] = ()
+    by_hour: Bool = False
 
 
 class ListingDraft(Message):
@@ -225,6 +228,7 @@ class OfferFacts(Message):
     timezone: str
     starts_at: Instant | None = None
     picture: str
+    by_hour: Bool = False
 
 
 class OfferFactsList(Message):
@@ -234,11 +238,12 @@ class OfferFactsList(Message):
 
 
 class QuoteLine(Message):
-    """What would be bought: a quantity of an offer, for `dates` where it is rented or let."""
+    """What would be bought: a quantity of an offer, for `dates` or `hours` where it is let."""
 
     offer_id: UUID
     quantity: Annotated[int, Field(strict=True, ge=1, le=1000)]
     dates: DateRange | None = None
+    hours: HourRange | None = None
 
 
 class PricedLine(Message):
@@ -254,6 +259,7 @@ class PricedLine(Message):
     total: Money
     day_prices: tuple[Minor, ...]
     """Of each day or night in order; one price for goods and tickets."""
+    hours: HourRange | None = None
 
 
 class Quote(Message):

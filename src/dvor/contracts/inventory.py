@@ -5,12 +5,12 @@ from enum import StrEnum
 from typing import Annotated, Protocol
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound
 from dvor.kernel.events import Event
 from dvor.kernel.messages import Bool, Count, Instant, Message
-from dvor.kernel.periods import DateRange
+from dvor.kernel.periods import DateRange, HourRange
 
 OfferIds = Annotated[tuple[UUID, ...], Field(max_length=500)]
 Quantity = Annotated[int, Field(strict=True, ge=1, le=1000)]
@@ -25,12 +25,40 @@ class HoldStatus(StrEnum):
     EXPIRED = "expired"
 
 
+SeatName = Annotated[str, Field(min_length=1, max_length=60)]
+"""What stands on the ticket: section, row and number. Unique within a seat map."""
+
+
+class Unit(StrEnum):
+    """What an offer is counted in: its slots."""
+
+    TIMELESS = "timeless"
+    """Goods, and tickets without a number: one slot."""
+    HOUR = "hour"
+    """Rented by the hour."""
+    DAY = "day"
+    """Rented by the day, let by the night."""
+    SEAT = "seat"
+    """Tickets with a number: one slot per seat."""
+
+
 class Claim(Message):
-    """A quantity of an offer, for all of `dates` where it is rented or let by the day."""
+    """A quantity of an offer: for all of `dates` or `hours` where it is let by them, or `seats`."""
 
     offer_id: UUID
     quantity: Quantity
     dates: DateRange | None = None
+    hours: HourRange | None = None
+    seats: Annotated[tuple[SeatName, ...], Field(max_length=50)] = ()
+    """Chosen seats, as many as `quantity`. Empty where seats have numbers: the best together."""
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "Claim":
+        if (self.dates is not None) + (self.hours is not None) + bool(self.seats) > 1:
+            raise ValueError("dates, hours and seats exclude each other")
+        if self.seats and len(set(self.seats)) != self.quantity:
+            raise ValueError("as many different seats as the quantity")
+        return self
 
 
 Claims = Annotated[tuple[Claim, ...], Field(min_length=1, max_length=50)]
@@ -55,6 +83,48 @@ class Supply(Message):
     """Free now (goods, tickets); equals `quantity` for what is let by dates."""
     open: Bool
     """Whether it is on sale."""
+    unit: Unit = Unit.TIMELESS
+
+
+Weekday = Annotated[int, Field(strict=True, ge=0, le=6)]
+"""0 is Monday."""
+
+
+class Rules(Message):
+    """What an offer's seller asks of bookings. Lengths are in the offer's unit; 0: no limit."""
+
+    length_min: Annotated[int, Field(strict=True, ge=0, le=366)] = 0
+    length_max: Annotated[int, Field(strict=True, ge=0, le=744)] = 0
+    notice_hours: Annotated[int, Field(strict=True, ge=0, le=8784)] = 0
+    """How long before its beginning (for days: before the day begins there) at the latest."""
+    horizon_days: Annotated[int, Field(strict=True, ge=0, le=1098)] = 0
+    """How far ahead; 0: as far as the site allows."""
+    buffer: Annotated[int, Field(strict=True, ge=0, le=48)] = 0
+    """Units after each rental that are taken, too: to clean, to charge."""
+    arrival_weekdays: Annotated[tuple[Weekday, ...], Field(max_length=7)] = ()
+    """Days on which it may begin; empty: any."""
+    departure_weekdays: Annotated[tuple[Weekday, ...], Field(max_length=7)] = ()
+    """Days on which it may end: the day the guest leaves; empty: any."""
+    closed: Annotated[tuple[DateRange, ...], Field(max_length=100)] = ()
+    """Dates on which nothing can be had."""
+    per_customer: Annotated[int, Field(strict=True, ge=0, le=1000)] = 0
+    """Units one customer may have held and bought: of goods and tickets ever, else in each slot."""
+    no_single_seats: Bool = False
+    """Refuse a choice of seats that leaves a single free seat beside it."""
+
+
+class OfferRules(Message):
+    """The rules of an offer."""
+
+    offer_id: UUID
+    unit: Unit
+    rules: Rules
+
+
+class OfferRulesList(Message):
+    """Rules of the offers that exist."""
+
+    items: tuple[OfferRules, ...]
 
 
 class Supplies(Message):
@@ -98,12 +168,72 @@ class SoldOut(Conflict):
     """What is left (on the scarcest day)."""
     day: date | None = None
     """The scarcest day, for what is let by dates."""
+    hour: Instant | None = None
+    """The scarcest hour, for what is let by the hour."""
+    seat: str = ""
+    """A chosen seat that somebody else has."""
 
 
 class Closed(Conflict):
     """This is not on sale now."""
 
     offer_id: UUID
+
+
+class ClosedDates(Conflict):
+    """It cannot be had on {day}."""
+
+    offer_id: UUID
+    day: date
+
+
+class TooShort(Invalid):
+    """This is too short: {least} at least."""
+
+    offer_id: UUID
+    least: Count
+
+
+class TooLong(Invalid):
+    """This is too long: {most} at most."""
+
+    offer_id: UUID
+    most: Count
+
+
+class TooLate(Conflict):
+    """It is too late for this beginning: {hours} hours of notice are needed."""
+
+    offer_id: UUID
+    hours: Count
+
+
+class WrongWeekday(Invalid):
+    """It cannot begin or end on this day of the week."""
+
+    offer_id: UUID
+    day: date
+
+
+class LimitReached(Conflict):
+    """One customer can have {limit} of it."""
+
+    offer_id: UUID
+    limit: Count
+
+
+class UnknownSeat(NotFound):
+    """There is no seat {seat}."""
+
+    offer_id: UUID
+    seat: str
+
+
+class LeavesSingleSeat(Conflict):
+    """This choice leaves seat {seat} alone. Choose seats beside each other."""
+
+    offer_id: UUID
+    seat: str
 
 
 class InThePast(Invalid):
@@ -120,6 +250,18 @@ class TooFarAhead(Invalid):
 
 class NeedsDates(Invalid):
     """Rentals and rooms need dates, goods and tickets have none."""
+
+    offer_id: UUID
+
+
+class NeedsHours(Invalid):
+    """This is let by the hour: say from when to when."""
+
+    offer_id: UUID
+
+
+class NoSeats(Invalid):
+    """The places of this offer have no numbers."""
 
     offer_id: UUID
 
@@ -172,6 +314,14 @@ class Inventory(Protocol):
         """How many units offers have."""
         ...
 
+    async def set_rules(self, offer_id: UUID, rules: Rules) -> OfferRules:
+        """Say what may be booked from now on. The offer's seller and admins."""
+        ...
+
+    async def rules(self, offer_ids: OfferIds) -> OfferRulesList:
+        """What may be booked of offers."""
+        ...
+
     async def calendar(self, offer_id: UUID, dates: DateRange) -> Calendar:
         """Free units of each day. Raises UnknownSupply, NeedsDates."""
         ...
@@ -180,12 +330,15 @@ class Inventory(Protocol):
         """Free units during all of `dates`, or now."""
         ...
 
-    async def hold(self, hold_id: UUID, claims: Claims) -> Hold:
+    async def hold(self, hold_id: UUID, claims: Claims, customer_id: UUID | None = None) -> Hold:
         """Make the hold `hold_id` consist of exactly these claims, with a fresh deadline.
 
         All or nothing: on a refusal the hold stays as it was. Repeating the call is harmless. A
-        hold that expired is taken anew. Services only. Raises SoldOut, Closed, InThePast,
-        NeedsDates, UnknownSupply; HoldEnded for a released one, Conflict for a confirmed one.
+        hold that expired is taken anew. Limits per customer count for `customer_id`, or for this
+        hold alone. Services only. Raises SoldOut, Closed, ClosedDates, InThePast, TooFarAhead,
+        TooLate, TooShort, TooLong, WrongWeekday, LimitReached, NeedsDates, NeedsHours, NoSeats,
+        UnknownSeat, LeavesSingleSeat, UnknownSupply; HoldEnded for a released one, Conflict for a
+        confirmed one.
         """
         ...
 

@@ -11,11 +11,17 @@ from dvor.kernel.errors import Conflict, Invalid, NotFound
 from dvor.kernel.events import Event
 from dvor.kernel.messages import Bool, Count, Instant, Int, Line, Message, PageRequest
 from dvor.kernel.money import Money
-from dvor.kernel.periods import DateRange
+from dvor.kernel.periods import DateRange, HourRange
 
 Quantity = Annotated[int, Field(strict=True, ge=1, le=1000)]
 LineQuantity = Annotated[int, Field(strict=True, ge=0, le=1000)]
 """0 removes the line."""
+
+
+Seats = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=60)], ...], Field(max_length=50)
+]
+"""Names of chosen seats."""
 
 
 class OrderStatus(StrEnum):
@@ -29,11 +35,14 @@ class OrderStatus(StrEnum):
 
 
 class Wish(Message):
-    """What a customer wants: a quantity of an offer, for `dates` where it is rented or let."""
+    """What a customer wants: a quantity of an offer, for `dates` or `hours`, or chosen `seats`."""
 
     offer_id: UUID
     quantity: Quantity = 1
     dates: DateRange | None = None
+    hours: HourRange | None = None
+    seats: Seats = ()
+    """As many as `quantity`; empty where places have numbers: the best together."""
 
 
 class CartLine(Message):
@@ -54,7 +63,9 @@ class CartLine(Message):
     problem: str = ""
     starts_at: Instant | None = None
     timezone: str = ""
-    """Of the place: what `starts_at` is shown in."""
+    """Of the place: what `starts_at` and `hours` are shown in."""
+    hours: HourRange | None = None
+    seats: Seats = ()
 
 
 class Cart(Message):
@@ -87,7 +98,9 @@ class OrderLine(Message):
     unit_price: Money
     total: Money
     timezone: str = ""
-    """Of the place: what `starts_at` is shown in."""
+    """Of the place: what `starts_at` and `hours` are shown in."""
+    hours: HourRange | None = None
+    seats: Seats = ()
 
 
 class TimelineEntry(Message):

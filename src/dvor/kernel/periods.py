@@ -1,11 +1,11 @@
-"""Periods: half-open ranges of local dates."""
+"""Periods: half-open ranges of local dates, or of whole hours."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
 
 from pydantic import model_validator
 
-from dvor.kernel.messages import Message
+from dvor.kernel.messages import Instant, Message
 
 
 class DateRange(Message):
@@ -30,3 +30,27 @@ class DateRange(Message):
     def days(self) -> Iterator[date]:
         """Each day."""
         return (self.start + timedelta(days=n) for n in range(self.length))
+
+
+class HourRange(Message):
+    """Whole hours from `start` up to, not including, `end`. Elapsed time: a night in which clocks
+    change has one hour more or less.
+    """
+
+    start: Instant
+    end: Instant
+
+    @model_validator(mode="after")
+    def _has_hours(self) -> "HourRange":
+        if self.end <= self.start:
+            raise ValueError("the end is not after the start")
+        if (self.end - self.start) % timedelta(hours=1):
+            raise ValueError("not whole hours")
+        if self.length > 744:
+            raise ValueError("more than 744 hours")
+        return self
+
+    @property
+    def length(self) -> int:
+        """How many hours."""
+        return (self.end - self.start) // timedelta(hours=1)

@@ -110,7 +110,7 @@ class TestJudge:
     def test_refuses_one_more_and_names_what_is_left(self) -> None:
         with pytest.raises(SoldOut) as refused:
             rules.judge({(A, 0): 3}, {}, {(A, 0): Cell(capacity=5, held=1, sold=2)})
-        assert refused.value.details == {"offer_id": A, "left": 2, "day": None}
+        assert (refused.value.offer_id, refused.value.left, refused.value.day) == (A, 2, None)
 
     def test_names_the_scarcest_day(self) -> None:
         first = rules.slot_of(TODAY)

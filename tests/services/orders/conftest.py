@@ -96,7 +96,9 @@ class FakeInventory:
     sold_out: set[UUID] = field(default_factory=set)
     down: bool = False
 
-    async def hold(self, hold_id: UUID, claims: tuple[Claim, ...]) -> Hold:
+    async def hold(
+        self, hold_id: UUID, claims: tuple[Claim, ...], customer_id: UUID | None = None
+    ) -> Hold:
         """Hold."""
         for claim in claims:
             if claim.offer_id in self.sold_out:

@@ -7,7 +7,15 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import Field, model_validator
 
-from dvor.contracts.inventory import Calendar, FreeList, Inventory, Supply
+from dvor.contracts.inventory import (
+    Calendar,
+    FreeList,
+    Inventory,
+    OfferRules,
+    OfferRulesList,
+    Rules,
+    Supply,
+)
 from dvor.kernel.http import api_router, contract
 from dvor.kernel.messages import Count, Message
 from dvor.kernel.periods import DateRange
@@ -65,3 +73,18 @@ async def set_supply(
 ) -> Supply:
     """Say how many units there are. The offer's seller and admins."""
     return await inventory.set_supply(offer_id, statement.quantity)
+
+
+@router.get("/offer-rules")
+async def rules(
+    offer_id: Annotated[tuple[UUID, ...], Query(min_length=1, max_length=100)],
+    inventory: InventoryContract,
+) -> OfferRulesList:
+    """What may be booked of each offer."""
+    return await inventory.rules(offer_id)
+
+
+@router.put("/offers/{offer_id}/rules")
+async def set_rules(offer_id: UUID, rules: Rules, inventory: InventoryContract) -> OfferRules:
+    """Say what may be booked from now on. The offer's seller and admins."""
+    return await inventory.set_rules(offer_id, rules)

@@ -10,10 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from dvor.contracts.catalog import Kind
-from dvor.contracts.inventory import Claim, HoldStatus
+from dvor.contracts.inventory import Claim, HoldStatus, Rules
 from dvor.kernel.db import Connection, Record
 from dvor.kernel.periods import DateRange
 from dvor.services.inventory.rules import (
+    NO_RULES,
     TIMELESS_SLOT,
     Cell,
     Key,
@@ -101,6 +102,9 @@ def _offer(row: Record) -> Offer:
         quantity=row["quantity"],
         timezone=row["timezone"],
         open=row["open"],
+        by_hour=row["by_hour"],
+        seated=row["seated"],
+        rules=Rules.model_validate(row["rules"], strict=False) if row["rules"] else NO_RULES,
     )
 
 
@@ -131,7 +135,8 @@ async def lock_cells(
     wanted = list(keys)
     rows = await db.fetch(
         """
-        SELECT offer_id, slot, capacity, held, sold, seller_id, kind, quantity, timezone, open
+        SELECT offer_id, slot, capacity, held, sold, seller_id, kind, quantity, timezone, open,
+            by_hour, seated, rules
         FROM cells JOIN offers USING (offer_id)
         WHERE (offer_id, slot) IN (
             SELECT * FROM unnest((SELECT $1::uuid[]), (SELECT $2::int[]))
@@ -283,6 +288,28 @@ async def resize_cells(db: Connection, offer_id: UUID, first_slot: int, capacity
         first_slot,
         capacity,
     )
+
+
+async def state_rules(db: Connection, offer: Offer, listing_id: UUID) -> Offer:
+    """Write an offer's rules. `open` counts for a new offer only."""
+    row = await db.fetchrow(
+        """
+        INSERT INTO offers (offer_id, listing_id, seller_id, kind, open, timezone, by_hour, rules)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (offer_id) DO UPDATE SET rules = excluded.rules
+        RETURNING *
+        """,
+        offer.id,
+        listing_id,
+        offer.seller_id,
+        offer.kind,
+        offer.open,
+        offer.timezone,
+        offer.by_hour,
+        offer.rules.model_dump(mode="json", exclude_defaults=True),
+    )
+    assert row is not None
+    return _offer(row)
 
 
 async def set_timezone(db: Connection, offer_id: UUID, timezone: str) -> None:

@@ -16,8 +16,10 @@ from dvor.contracts.inventory import (
     HoldStatus,
     InThePast,
     NeedsDates,
+    Rules,
     SoldOut,
     TooFarAhead,
+    Unit,
     UnknownSupply,
 )
 from dvor.kernel.errors import Conflict
@@ -25,6 +27,8 @@ from dvor.kernel.periods import DateRange
 
 TIMELESS_SLOT = 0
 """The only slot of goods and tickets."""
+
+NO_RULES = Rules()
 
 _FIRST_DAY = date(1970, 1, 1)
 
@@ -47,11 +51,21 @@ class Offer:
     quantity: int
     timezone: str
     open: bool
+    by_hour: bool = False
+    seated: bool = False
+    rules: Rules = NO_RULES
 
     @property
     def dated(self) -> bool:
         """Whether it is let by dates."""
-        return is_dated(self.kind)
+        return self.unit is Unit.DAY
+
+    @property
+    def unit(self) -> Unit:
+        """What it is counted in."""
+        if is_dated(self.kind):
+            return Unit.HOUR if self.by_hour else Unit.DAY
+        return Unit.SEAT if self.seated else Unit.TIMELESS
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from dvor.contracts.inventory import (
     Hold,
     NeedsDates,
     OfferIds,
+    OfferRules,
+    OfferRulesList,
+    Rules,
     Supplies,
     Supply,
     SupplyChanged,
@@ -51,20 +54,8 @@ class InventoryService:
 
     async def set_supply(self, offer_id: UUID, quantity: Count) -> Supply:
         """Say how many units there are; past days keep what they had."""
-        user = require_user()
-        facts = await self._facts(offer_id)
-        if facts.seller_id != user and not current().is_admin():
-            # Strangers cannot tell a draft from nothing.
-            draft = facts.status is ListingStatus.DRAFT
-            raise UnknownSupply(offer_id=offer_id) if draft else Forbidden
-        stated = rules.Offer(
-            id=offer_id,
-            seller_id=facts.seller_id,
-            kind=facts.kind,
-            quantity=quantity,
-            timezone=rules.known_timezone(facts.timezone),
-            open=facts.status is ListingStatus.PUBLISHED,
-        )
+        facts = await self._own(offer_id)
+        stated = replace(_stated(facts), quantity=quantity)
         first = rules.first_open_slot(stated, clock.now())
         async with self.db.tx() as tx:
             offer = await queries.state_supply(tx, stated, facts.listing_id)
@@ -77,11 +68,33 @@ class InventoryService:
             offer_id=offer_id, quantity=quantity, free=quantity - promised, open=offer.open
         )
 
-    async def _facts(self, offer_id: UUID) -> OfferFacts:
+    async def _own(self, offer_id: UUID) -> OfferFacts:
+        """An offer of the caller's. Raises UnknownSupply, Forbidden."""
+        user = require_user()
         found = await self.catalog.offers((offer_id,))
         if not found.items:
             raise UnknownSupply(offer_id=offer_id)
-        return found.items[0]
+        facts = found.items[0]
+        if facts.seller_id != user and not current().is_admin():
+            # Strangers cannot tell a draft from nothing.
+            draft = facts.status is ListingStatus.DRAFT
+            raise UnknownSupply(offer_id=offer_id) if draft else Forbidden
+        return facts
+
+    async def set_rules(self, offer_id: UUID, rules: Rules) -> OfferRules:
+        """Say what may be booked from now on; what was booked before stays booked."""
+        facts = await self._own(offer_id)
+        async with self.db.tx() as tx:
+            stated = replace(_stated(facts), rules=rules)
+            offer = await queries.state_rules(tx, stated, facts.listing_id)
+        return OfferRules(offer_id=offer_id, unit=offer.unit, rules=offer.rules)
+
+    async def rules(self, offer_ids: OfferIds) -> OfferRulesList:
+        """What may be booked of offers."""
+        found = {offer.id: offer for offer in await queries.offers(self.db, offer_ids)}
+        offers = [found[i] for i in dict.fromkeys(offer_ids) if i in found]
+        items = tuple(OfferRules(offer_id=o.id, unit=o.unit, rules=o.rules) for o in offers)
+        return OfferRulesList(items=items)
 
     async def supplies(self, offer_ids: OfferIds) -> Supplies:
         """How many units offers have."""
@@ -111,7 +124,7 @@ class InventoryService:
         found = await queries.free(self.db, asked, [spans[offer_id] for offer_id in asked])
         return FreeList(items=tuple(Free(offer_id=i, free=max(found.get(i, 0), 0)) for i in asked))
 
-    async def hold(self, hold_id: UUID, claims: Claims) -> Hold:
+    async def hold(self, hold_id: UUID, claims: Claims, customer_id: UUID | None = None) -> Hold:
         """Make the hold consist of exactly these claims, all or nothing, with a fresh deadline."""
         require_service("orders")
         return _shown(await self.engine.ask(Take.of(hold_id, claims)))
@@ -147,6 +160,19 @@ class InventoryService:
         async with self.db.tx() as tx:
             for facts in sorted(found.items, key=lambda facts: facts.id):
                 await queries.set_timezone(tx, facts.id, rules.known_timezone(facts.timezone))
+
+
+def _stated(facts: OfferFacts) -> rules.Offer:
+    """An offer as the catalogue knows it, with nothing to sell."""
+    return rules.Offer(
+        id=facts.id,
+        seller_id=facts.seller_id,
+        kind=facts.kind,
+        quantity=0,
+        timezone=rules.known_timezone(facts.timezone),
+        open=facts.status is ListingStatus.PUBLISHED,
+        by_hour=facts.by_hour,
+    )
 
 
 def _shown(stored: rules.StoredHold) -> Hold:

@@ -144,15 +144,15 @@ class Carts:
 
     async def hold(self, hold_id: UUID, wishes: list[Wish]) -> Hold:
         """Hold wishes, under a new name where the old hold can serve no longer."""
-        claims = rules.claims(wishes)
+        claims, customer = rules.claims(wishes), current().user_id
         try:
-            hold = await self.inventory.hold(hold_id, claims)
+            hold = await self.inventory.hold(hold_id, claims, customer)
         except HoldEnded:
-            return await self.inventory.hold(ids.new(), claims)
+            return await self.inventory.hold(ids.new(), claims, customer)
         left = (hold.expires_at - clock.now()).total_seconds()
         if left < 2 * self.settings.payment_margin_seconds:  # prolonged as often as it may be
             await self.inventory.release(hold_id)
-            return await self.inventory.hold(ids.new(), claims)
+            return await self.inventory.hold(ids.new(), claims, customer)
         return hold
 
     async def _let_go(self, hold_id: UUID) -> None:

@@ -66,7 +66,14 @@ def quote_lines(wishes: Iterable[Wish]) -> tuple[QuoteLine, ...]:
 def claims(wishes: Iterable[Wish]) -> tuple[Claim, ...]:
     """Wishes as the inventory wants to hold them."""
     return tuple(
-        Claim(offer_id=wish.offer_id, quantity=wish.quantity, dates=wish.dates) for wish in wishes
+        Claim(
+            offer_id=wish.offer_id,
+            quantity=wish.quantity,
+            dates=wish.dates,
+            hours=wish.hours,
+            seats=wish.seats,
+        )
+        for wish in wishes
     )
 
 
