@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 
-from dvor.contracts.catalog import QuoteLine, Search
+from dvor.contracts.catalog import Kind, QuoteLine, Search
 from dvor.contracts.identity import (
     AdminAction,
     Credentials,
@@ -20,7 +20,7 @@ from dvor.contracts.payments import PaymentSearch
 from dvor.kernel.messages import PageRequest
 from tests.house import calls
 from tests.house.calls import Build, offer_of, registration
-from tests.house.world import PASSWORD, Person, World, draft, picture, stay_dates
+from tests.house.world import PASSWORD, Person, World, draft, hall, picture, stay_dates
 
 PERSONAL = {"orders.check_out"}
 """What each person is called with something of their own."""
@@ -63,6 +63,11 @@ async def _refresh_token(w: World, who: Person) -> tuple[str]:
 async def _change_arguments(w: World, who: Person) -> tuple[Any, ...]:
     made = await w.listing(w.seller, draft())
     return made.id, made.version, draft()
+
+
+async def _seat_map_arguments(w: World, _who: Person) -> tuple[Any, ...]:
+    made = await w.listing(w.seller, draft(Kind.EVENT), 0)
+    return made.id, 0, hall(made.offers[0].id)
 
 
 # Services-only methods get what they really could change; for the part that may call them it
@@ -140,6 +145,10 @@ METHODS: dict[str, Arguments] = {
     "inventory.rules": _read(lambda w, who: (offer_of(w.product),)),
     "inventory.calendar": _from(calls.of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),
     "inventory.free": _read(lambda w, who: (offer_of(w.product),)),
+    "inventory.set_seat_map": _seat_map_arguments,
+    "inventory.seat_map": _from(calls.event),
+    "inventory.seat_states": _from(calls.event),
+    "inventory.best_seats": _from(calls.seated_offer, 1),
     "inventory.hold": _hold_arguments,
     "inventory.get_hold": _held,
     "inventory.confirm": _hold_of_paid_order,

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
+from dvor.contracts.catalog import Kind
 from dvor.kernel.messages import PageRequest
-from tests.house.world import PASSWORD, Person, World, draft, picture, stay_dates
+from tests.house.world import PASSWORD, Person, World, draft, hall, picture, stay_dates
 
 
 @dataclass
@@ -171,6 +172,23 @@ async def _offer_rules(w: World, _who: Person) -> Call:
     return Call(more={"params": {"offer_id": str(offer_of(w.product))}})
 
 
+async def event(w: World, _who: Person) -> Call:
+    return Call({"listing_id": (await w.listing(w.seller, draft(Kind.EVENT), 0)).id})
+
+
+async def _seat_map(w: World, _who: Person) -> Call:
+    made = await w.listing(w.seller, draft(Kind.EVENT), 0)
+    body = hall(made.offers[0].id).model_dump(mode="json")
+    return Call({"listing_id": made.id}, {"params": {"version": 0}, "body": body})
+
+
+async def seated_offer(w: World, _who: Person) -> Call:
+    made = await w.listing(w.seller, draft(Kind.EVENT), 0)
+    with w.seller.asking():
+        await w.house.inventory.set_seat_map(made.id, 0, hall(made.offers[0].id))
+    return Call({"offer_id": made.offers[0].id})
+
+
 async def _quote(w: World, _who: Person) -> Call:
     return Call(more={"body": {"lines": [{"offer_id": str(offer_of(w.product)), "quantity": 1}]}})
 
@@ -313,6 +331,10 @@ ROUTES: dict[str, Build] = {
     "PUT /api/v1/offers/{offer_id}/supply": _supply,
     "PUT /api/v1/offers/{offer_id}/rules": _rules,
     "GET /api/v1/offer-rules": _offer_rules,
+    "GET /api/v1/listings/{listing_id}/seat-map": event,
+    "PUT /api/v1/listings/{listing_id}/seat-map": _seat_map,
+    "GET /api/v1/listings/{listing_id}/seat-states": event,
+    "GET /api/v1/offers/{offer_id}/best-seats": seated_offer,
     "PUT /api/v1/offers/{offer_id}/supply @draft": _draft_supply,
     "GET /api/v1/payments @everybody": _with(params={"everybody": "true"}),
     "GET /api/v1/payments/{payment_id}": _payment,

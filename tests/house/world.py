@@ -19,6 +19,7 @@ from dvor.contracts.identity import Credentials, Registration, User
 from dvor.contracts.inventory import Supply
 from dvor.contracts.orders import Order, Wish
 from dvor.contracts.payments import PaymentRequest
+from dvor.contracts.seating import Seat, SeatMap, SeatRow, Section
 from dvor.kernel import clock, pages
 from dvor.kernel.caller import ANONYMOUS, Caller, Role, asking
 from dvor.kernel.config import Settings
@@ -50,14 +51,24 @@ def draft(kind: Kind = Kind.PRODUCT, title: str = "A lamp", price: int = 1_000) 
     """A listing with one offer."""
     fields: dict[str, Any] = {
         "kind": kind,
-        "category": "hotels" if kind is Kind.STAY else "home",
+        "category": {Kind.STAY: "hotels", Kind.EVENT: "concerts"}.get(kind, "home"),
         "title": {"en": title},
         "description": {"en": "For tests."},
         "offers": [{"price": price, "name": {"en": "One"}}],
     }
     if kind is not Kind.PRODUCT:
         fields["place"] = {"city": "Tver", "timezone": "UTC"}
+    if kind is Kind.EVENT:
+        fields["starts_at"] = clock.now() + timedelta(days=30)
     return ListingDraft.model_validate(fields)
+
+
+def hall(offer_id: UUID, rows: int = 1, seats: int = 2) -> SeatMap:
+    """A section of rows of seats, all of one tier."""
+    numbers = range(1, seats + 1)
+    row = tuple(Seat(number=str(n), column=n, offer_id=offer_id) for n in numbers)
+    made = tuple(SeatRow(label=str(n), seats=row) for n in range(1, rows + 1))
+    return SeatMap(sections=(Section(name="Stalls", rows=made),))
 
 
 @dataclass

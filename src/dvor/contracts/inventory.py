@@ -7,9 +7,10 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatName, SeatStates
 from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound
 from dvor.kernel.events import Event
-from dvor.kernel.messages import Bool, Count, Instant, Message
+from dvor.kernel.messages import Bool, Count, Instant, Int, Message
 from dvor.kernel.periods import DateRange, HourRange
 
 OfferIds = Annotated[tuple[UUID, ...], Field(max_length=500)]
@@ -23,10 +24,6 @@ class HoldStatus(StrEnum):
     CONFIRMED = "confirmed"
     RELEASED = "released"
     EXPIRED = "expired"
-
-
-SeatName = Annotated[str, Field(min_length=1, max_length=60)]
-"""What stands on the ticket: section, row and number. Unique within a seat map."""
 
 
 class Unit(StrEnum):
@@ -307,7 +304,10 @@ class Inventory(Protocol):
     """Units, holds, availability."""
 
     async def set_supply(self, offer_id: UUID, quantity: Count) -> Supply:
-        """Say how many units there are. The offer's seller and admins. Raises BelowPromised."""
+        """Say how many units there are. The offer's seller and admins.
+
+        Raises BelowPromised; SeatsCounted where the seat map says how many.
+        """
         ...
 
     async def supplies(self, offer_ids: OfferIds) -> Supplies:
@@ -355,4 +355,32 @@ class Inventory(Protocol):
 
     async def release(self, hold_id: UUID) -> Hold:
         """Free the units of a hold, also a confirmed one; harmless when repeated. Services only."""
+        ...
+
+    async def set_seat_map(
+        self, listing_id: UUID, version: Int, seat_map: SeatMap
+    ) -> SeatMapVersion:
+        """Draw the seats of an event; `version` is that of the map it started from, 0 for none.
+
+        The number of seats becomes the supply of each tier; a tier without seats has no numbers.
+        The event's seller and admins. Raises SeatMapOutdated, SeatPromised (a seat that is taken
+        can be neither removed nor renamed nor put into another tier), TicketsPromised, NotATier.
+        """
+        ...
+
+    async def seat_map(self, listing_id: UUID) -> SeatMapVersion:
+        """The seats of an event; an empty map where they have no numbers."""
+        ...
+
+    async def seat_states(self, listing_id: UUID) -> SeatStates:
+        """Which seats of an event are taken now."""
+        ...
+
+    async def best_seats(
+        self, offer_id: UUID, quantity: Quantity, accessible: Bool = False
+    ) -> BestSeats:
+        """Free seats of a tier that go together best; `accessible`: places for wheelchairs.
+
+        Raises SoldOut, UnknownSupply, NoSeats.
+        """
         ...

@@ -10,6 +10,7 @@ import pytest_asyncio
 from dvor.contracts.catalog import (
     Catalog,
     Kind,
+    Listing,
     ListingArchived,
     ListingPublished,
     ListingStatus,
@@ -29,12 +30,16 @@ from dvor.services.inventory.service import InventoryService
 
 @dataclass
 class FakeCatalog:
-    """Answers `offers` from what a test put in."""
+    """Answers `offers` and `listing` from what a test put in."""
 
     facts: dict[UUID, OfferFacts] = field(default_factory=dict)
+    listings: dict[UUID, Listing] = field(default_factory=dict)
 
     async def offers(self, offer_ids: tuple[UUID, ...]) -> OfferFactsList:
         return OfferFactsList(items=tuple(self.facts[i] for i in offer_ids if i in self.facts))
+
+    async def listing(self, listing_id: UUID) -> Listing:
+        return self.listings[listing_id]
 
 
 class Nobody:

@@ -16,6 +16,7 @@ from dvor.contracts.inventory import (
     Rules,
     Supply,
 )
+from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatStates
 from dvor.kernel.http import api_router, contract
 from dvor.kernel.messages import Count, Message
 from dvor.kernel.periods import DateRange
@@ -88,3 +89,37 @@ async def rules(
 async def set_rules(offer_id: UUID, rules: Rules, inventory: InventoryContract) -> OfferRules:
     """Say what may be booked from now on. The offer's seller and admins."""
     return await inventory.set_rules(offer_id, rules)
+
+
+@router.get("/listings/{listing_id}/seat-map")
+async def seat_map(listing_id: UUID, inventory: InventoryContract) -> SeatMapVersion:
+    """The numbered seats of an event; an empty map where they have no numbers."""
+    return await inventory.seat_map(listing_id)
+
+
+@router.put("/listings/{listing_id}/seat-map")
+async def set_seat_map(
+    listing_id: UUID,
+    version: Annotated[int, Query(ge=0, le=2**31)],
+    seat_map: SeatMap,
+    inventory: InventoryContract,
+) -> SeatMapVersion:
+    """Draw the seats of an event, from the map of that version on. Its seller and admins."""
+    return await inventory.set_seat_map(listing_id, version, seat_map)
+
+
+@router.get("/listings/{listing_id}/seat-states")
+async def seat_states(listing_id: UUID, inventory: InventoryContract) -> SeatStates:
+    """Which seats of an event are taken now."""
+    return await inventory.seat_states(listing_id)
+
+
+@router.get("/offers/{offer_id}/best-seats")
+async def best_seats(
+    offer_id: UUID,
+    inventory: InventoryContract,
+    quantity: Annotated[int, Query(ge=1, le=50)] = 1,
+    accessible: bool = False,
+) -> BestSeats:
+    """Free seats of a tier that go together best."""
+    return await inventory.best_seats(offer_id, quantity, accessible)

@@ -369,10 +369,11 @@ async def supplies(db: Connection, offer_ids: Sequence[UUID]) -> list[Record]:
     """Quantity, what is free of the timeless cell, and whether it is on sale."""
     return await db.fetch(
         """
-        SELECT o.offer_id, o.quantity, o.open, o.quantity - coalesce(c.held + c.sold, 0) AS free
-        FROM offers o LEFT JOIN cells c
-            ON c.offer_id = o.offer_id AND c.slot = $2 AND o.kind IN ('product', 'event')
-        WHERE o.offer_id = ANY($1)
+        SELECT o.offer_id, o.quantity, o.open, o.quantity - coalesce(sum(c.held + c.sold), 0)::int
+            AS free
+        FROM offers o LEFT JOIN cells c ON c.offer_id = o.offer_id AND o.kind IN ('product', 'event')
+            AND (o.seated AND c.slot > $2 OR NOT o.seated AND c.slot = $2)
+        WHERE o.offer_id = ANY($1) GROUP BY o.offer_id
         """,
         offer_ids,
         TIMELESS_SLOT,
@@ -405,10 +406,12 @@ async def free(
     """
     rows = await db.fetch(
         """
-        SELECT o.offer_id, least(o.quantity, min(c.capacity - c.held - c.sold)) AS free
+        SELECT o.offer_id, CASE WHEN o.seated THEN o.quantity - coalesce(sum(c.held + c.sold), 0)::int
+            ELSE least(o.quantity, min(c.capacity - c.held - c.sold)) END AS free
         FROM unnest($1::uuid[], $2::int[], $3::int[]) AS wanted (offer_id, first_slot, end_slot)
         JOIN offers o USING (offer_id)
         LEFT JOIN cells c ON c.offer_id = o.offer_id AND CASE
+            WHEN o.seated THEN c.slot > $4
             WHEN o.kind IN ('product', 'event') THEN c.slot = $4
             ELSE c.slot >= wanted.first_slot AND c.slot < wanted.end_slot END
         GROUP BY o.offer_id

@@ -17,6 +17,7 @@ from dvor.contracts.inventory import (
     OfferIds,
     OfferRules,
     OfferRulesList,
+    Quantity,
     Rules,
     Supplies,
     Supply,
@@ -24,16 +25,24 @@ from dvor.contracts.inventory import (
     UnknownHold,
     UnknownSupply,
 )
+from dvor.contracts.seating import (
+    BestSeats,
+    SeatMap,
+    SeatMapVersion,
+    SeatsCounted,
+    SeatStates,
+)
 from dvor.kernel import clock
 from dvor.kernel.caller import current, require_service, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
 from dvor.kernel.errors import Forbidden
-from dvor.kernel.messages import Count
+from dvor.kernel.messages import Bool, Count, Int
 from dvor.kernel.periods import DateRange
 from dvor.services.inventory import queries, rules
 from dvor.services.inventory.allocation import Confirm, Expire, Release, Take
 from dvor.services.inventory.engine import Engine
+from dvor.services.inventory.seats import Seats
 
 EXPIRED_AT_ONCE = 200
 """Holds that the sweeper ends at once."""
@@ -47,6 +56,7 @@ class InventoryService:
         self.settings = settings
         self.catalog = catalog
         self.engine = Engine(db, settings)
+        self.seats = Seats(db, catalog)
 
     async def stop(self) -> None:
         """Answer those who wait for a hold."""
@@ -59,6 +69,8 @@ class InventoryService:
         first = rules.first_open_slot(stated, clock.now())
         async with self.db.tx() as tx:
             offer = await queries.state_supply(tx, stated, facts.listing_id)
+            if offer.seated:
+                raise SeatsCounted(offer_id=offer_id)
             cells = await queries.lock_cells_from(tx, offer_id, first)
             rules.check_cut(offer_id, quantity, cells)
             await queries.resize_cells(tx, offer_id, first, quantity)
@@ -147,6 +159,26 @@ class InventoryService:
         """Free the units of a hold, also a confirmed one."""
         require_service("orders")
         return _shown(await self.engine.ask(Release(hold_id)))
+
+    async def set_seat_map(
+        self, listing_id: UUID, version: Int, seat_map: SeatMap
+    ) -> SeatMapVersion:
+        """Draw the seats of an event."""
+        return await self.seats.draw(listing_id, version, seat_map)
+
+    async def seat_map(self, listing_id: UUID) -> SeatMapVersion:
+        """The seats of an event; an empty map where they have no numbers."""
+        return await self.seats.drawn(listing_id)
+
+    async def seat_states(self, listing_id: UUID) -> SeatStates:
+        """Which seats of an event are taken now."""
+        return await self.seats.states(listing_id)
+
+    async def best_seats(
+        self, offer_id: UUID, quantity: Quantity, accessible: Bool = False
+    ) -> BestSeats:
+        """Free seats of a tier that go together best."""
+        return await self.seats.best(offer_id, quantity, accessible=accessible)
 
     async def expire_due(self) -> int:
         """End one batch of holds past their deadline; answers how many. For the sweeper."""
