@@ -6,8 +6,7 @@ from uuid import UUID
 from dvor.contracts.catalog import Kind
 from dvor.contracts.seating import SeatMap
 from dvor.kernel.db import Connection
-from dvor.services.inventory.rules import Cell, Key
-from dvor.services.inventory.seating import SeatCell, StoredSeat
+from dvor.services.inventory.seating import Key, SeatCell, StoredSeat
 
 
 async def lock_offers(
@@ -60,8 +59,10 @@ async def all_seats(db: Connection, listing_id: UUID) -> list[StoredSeat]:
     return [StoredSeat(**row) for row in rows]
 
 
-async def lock_cells(db: Connection, capacities: Mapping[Key, int]) -> dict[Key, Cell]:
-    """Make these cells where they are missing, then lock them; both in key order."""
+async def lock_cells(db: Connection, capacities: Mapping[Key, int]) -> dict[Key, int]:
+    """Make these cells where they are missing, then lock them, both in key order; what is promised
+    of each.
+    """
     keys = sorted(capacities)
     offer_ids, slots = [offer_id for offer_id, _ in keys], [slot for _, slot in keys]
     await db.execute(
@@ -77,17 +78,14 @@ async def lock_cells(db: Connection, capacities: Mapping[Key, int]) -> dict[Key,
     )
     rows = await db.fetch(
         """
-        SELECT offer_id, slot, capacity, held, sold FROM cells
+        SELECT offer_id, slot, held + sold AS promised FROM cells
         WHERE (offer_id, slot) IN (SELECT * FROM unnest($1::uuid[], $2::int[]))
         ORDER BY offer_id, slot FOR UPDATE
         """,
         offer_ids,
         slots,
     )
-    return {
-        (row["offer_id"], row["slot"]): Cell(row["capacity"], row["held"], row["sold"])
-        for row in rows
-    }
+    return {(row["offer_id"], row["slot"]): row["promised"] for row in rows}
 
 
 async def set_capacities(db: Connection, capacities: Mapping[Key, int]) -> None:

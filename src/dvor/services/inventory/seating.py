@@ -20,8 +20,12 @@ from uuid import UUID
 
 from dvor.contracts.inventory import LeavesSingleSeat, SoldOut
 from dvor.contracts.seating import SeatMap, SeatPromised, TicketsPromised
-from dvor.services.inventory.rules import TIMELESS_SLOT, Cell, Key
 
+Key = tuple[UUID, int]
+"""A cell: tier and slot."""
+
+TICKETS_SLOT = 0
+"""Where tickets without numbers are counted."""
 ROW_COST = 4
 """Of one row further back, in half columns."""
 ANCHORS_MAX = 24
@@ -72,15 +76,14 @@ class MapChange:
     counts: Mapping[UUID, int]
     """Seats of each tier that has or had some."""
 
-    def check(self, cells: Mapping[Key, Cell]) -> None:
+    def check(self, promised: Mapping[Key, int]) -> None:
         """Refuse where a cell that goes is promised. Raises SeatPromised, TicketsPromised."""
         for key, capacity in sorted(self.capacities.items()):
-            promised = cells[key].promised
-            if capacity or not promised:
+            if capacity or not promised[key]:
                 continue
             if key in self.gone:
                 raise SeatPromised(seat=self.gone[key])
-            raise TicketsPromised(offer_id=key[0], promised=promised)
+            raise TicketsPromised(offer_id=key[0], promised=promised[key])
 
 
 def map_change(
@@ -117,7 +120,7 @@ def map_change(
         seats=tuple(seats),
         capacities=dict.fromkeys(new - old.keys(), 1)
         | dict.fromkeys(gone, 0)
-        | {(tier, TIMELESS_SLOT): 0 for tier in numbered},
+        | {(tier, TICKETS_SLOT): 0 for tier in numbered},
         gone=gone,
         counts=counts,
     )
