@@ -5,11 +5,12 @@ import contextvars
 import random
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from dvor.kernel import clock
-from dvor.kernel.db import Contended, assert_no_transaction, follow_clock, shift_clock
-from dvor.kernel.errors import Conflict
+from dvor.kernel.db import Contended, assert_no_transaction, follow_clock, shift_clock, translated
+from dvor.kernel.errors import Conflict, Unavailable
 from tests.kernel.conftest import OpenDatabase
 
 
@@ -93,3 +94,9 @@ class TestVirtualClock:
             assert clock.shift() == timedelta(days=-400)
         finally:
             clock.follow(timedelta())
+
+
+class TestTranslated:
+    def test_a_connection_lost_between_two_messages_is_no_fault_of_ours(self) -> None:
+        with pytest.raises(Unavailable), translated():
+            raise asyncpg.InternalClientError("cannot switch to state 15")

@@ -1,6 +1,7 @@
 """Requests decided together: each as if it were alone, in order of arrival."""
 
 import asyncio
+from contextvars import Context
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from dvor.contracts.catalog import Kind
 from dvor.contracts.inventory import Closed, HoldEnded, SoldOut, UnknownHold, UnknownSupply
 from dvor.kernel import clock, ids
+from dvor.services.inventory import queries
 from dvor.services.inventory.allocation import (
     Books,
     Confirm,
@@ -129,6 +131,23 @@ class TestTogether:
         )
         assert set(kinds(answers)) == {"held"}
         assert await scene.counters(goods) == {(1000, 80, 0)}
+
+    async def test_a_hold_that_the_twin_made_meanwhile_is_not_in_its_own_way(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        goods, twin, name = await scene.offer(quantity=1), scene.twin(), ids.new()
+        await scene.release((await scene.hold(units(goods))).id)
+        lock_cells = queries.lock_cells
+
+        async def lock_after_the_twin(*asked: Any) -> Any:
+            monkeypatch.setattr(queries, "lock_cells", lock_cells)
+            work = twin.hold(units(goods), hold_id=name)
+            await asyncio.create_task(work, context=Context())
+            return await lock_cells(*asked)
+
+        monkeypatch.setattr(queries, "lock_cells", lock_after_the_twin)
+        assert (await scene.hold(units(goods), hold_id=name)).status == "held"
+        assert await scene.counters(goods) == {(1, 1, 0)}
 
     async def test_who_leaves_harms_nobody(self, scene: Scene) -> None:
         goods = await scene.offer(quantity=1000)

@@ -72,6 +72,9 @@ class Engine:
                 raise _Again
             books = Books(now, self._terms, dict(holds), offers | known, dict(cells))
             verdicts = allocate(books, requests)
+            if await queries.any_hold(tx, _refused_anew(requests, verdicts, holds)):
+                # Made by somebody else between our two looks: its own units stand in its way.
+                raise _Again
             made = changes(holds, cells, books)
             if made.renewed:
                 await queries.rewrite_holds(tx, made.renewed, made.reclaimed)
@@ -100,6 +103,21 @@ class _Again(Exception):
     """The transaction trusted in something that is not so: cells that are missing, a new hold
     that is not new. Another one knows better.
     """
+
+
+def _refused_anew(
+    requests: Sequence[Request],
+    verdicts: Sequence[StoredHold | Refusal],
+    holds: Mapping[UUID, StoredHold],
+) -> set[UUID]:
+    """New holds that cannot be had: nothing is written of them, so no constraint would tell."""
+    return {
+        request.hold_id
+        for request, verdict in zip(requests, verdicts, strict=True)
+        if isinstance(request, Take)
+        and isinstance(verdict, Refusal)
+        and request.hold_id not in holds
+    }
 
 
 def _keys(requests: Sequence[Request], holds: Mapping[UUID, StoredHold]) -> list[Key]:

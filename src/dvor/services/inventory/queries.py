@@ -51,6 +51,14 @@ async def hold(db: Connection, hold_id: UUID) -> StoredHold | None:
     return _hold(row, await _claims(db, [hold_id])) if row else None
 
 
+async def any_hold(db: Connection, hold_ids: Iterable[UUID]) -> bool:
+    """Whether one of these holds exists by now."""
+    if not (wanted := list(hold_ids)):
+        return False
+    sql = "SELECT EXISTS (SELECT 1 FROM holds WHERE id = ANY((SELECT $1::uuid[])::uuid[]))"
+    return bool(await db.fetchval(sql, wanted))
+
+
 async def _claims(db: Connection, hold_ids: Sequence[UUID]) -> dict[UUID, list[Claim]]:
     rows = await db.fetch(
         """

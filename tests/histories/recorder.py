@@ -1,0 +1,77 @@
+"""Writes down calls of the inventory contract as a history: asked, answered, begun, ended."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Iterable
+from typing import Any
+
+from dvor.contracts.inventory import BelowPromised, Calendar, Claim, FreeList, Hold, SoldOut, Supply
+from dvor.kernel.errors import Refusal
+from tests.histories.linear import UNKNOWN, Call
+from tests.histories.promises import Needs
+
+
+class Recorder:
+    """One history, written by everybody who takes part."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+    async def record(self, action: tuple[Any, ...], work: Awaitable[Any]) -> Any:
+        """Await a call and write it down. What was cancelled or failed has an unknown outcome."""
+        begun, answer, ended = time.perf_counter(), None, UNKNOWN
+        try:
+            answer = shown(await work)
+            ended = time.perf_counter()
+        except asyncio.CancelledError:
+            pass
+        except Refusal as refusal:
+            if refusal.http_status < 500:
+                answer, ended = refused(refusal), time.perf_counter()
+        self.calls.append(Call(action, answer, begun, ended))
+        return answer
+
+
+def shown(answer: Any) -> Any:
+    match answer:
+        case Hold():
+            return str(answer.status)
+        case FreeList():
+            return answer.items[0].free
+        case Calendar():
+            return [day.free for day in answer.days]
+        case Supply():
+            return "set"
+        case _:
+            return answer
+
+
+def refused(refusal: Refusal) -> Any:
+    match refusal:
+        case SoldOut():
+            return ("SoldOut", refusal.left)
+        case BelowPromised():
+            return ("BelowPromised", refusal.promised)
+        case _:
+            return type(refusal).__name__
+
+
+def needs(claims: Iterable[Claim]) -> Needs:
+    """Units per cell, summed over all claims."""
+    summed: dict[Any, int] = {}
+    for claim in claims:
+        for slot in slots(claim):
+            key = (claim.offer_id, slot)
+            summed[key] = summed.get(key, 0) + claim.quantity
+    return tuple(sorted(summed.items(), key=str))
+
+
+def slots(claim: Claim) -> list[Any]:
+    """The slots of a claim, counted apart from the engine."""
+    if claim.dates:
+        return list(claim.dates.days())
+    if claim.hours:
+        hours = claim.hours
+        first = int(hours.start.timestamp()) // 3600
+        return list(range(first, first + hours.length))
+    return list(claim.seats) or [None]

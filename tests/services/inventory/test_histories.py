@@ -1,0 +1,225 @@
+"""What concurrent customers saw can be explained by an order of their calls, whatever breaks."""
+
+import asyncio
+import random
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from dvor.contracts.catalog import Kind
+from dvor.contracts.inventory import Claim
+from dvor.kernel import ids
+from dvor.kernel.db import raw_connection
+from dvor.kernel.errors import Unavailable
+from dvor.kernel.periods import DateRange
+from tests import seeds
+from tests.histories.linear import Call, Verdict, check, parts
+from tests.histories.promises import Promises, Shop, touched
+from tests.histories.recorder import Recorder, needs
+from tests.services.inventory.conftest import FakeCatalog, Nobody, Scene, nights, units
+
+CLIENTS = 8
+DAYS = 5
+"""Days or nights that are sold here."""
+KINDS = {
+    "goods": (Kind.PRODUCT, Kind.PRODUCT),
+    "tickets": (Kind.EVENT, Kind.EVENT),
+    "rentals": (Kind.RENTAL, Kind.RENTAL),
+    "rooms": (Kind.STAY, Kind.STAY),
+    "mixed carts": (Kind.PRODUCT, Kind.STAY),
+}
+FAULTS = ("nothing", "kills", "locks", "leaving")
+SQL_KILL = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'dvor inventory'
+    ORDER BY random() LIMIT 1
+"""
+
+
+@dataclass
+class Crowd:
+    """Eight clients of two engines, and a seller who changes how much there is."""
+
+    scene: Scene
+    kinds: tuple[Kind, ...]
+    fault: str
+    seed: int
+    recorder: Recorder = field(default_factory=Recorder)
+    offers: list[tuple[UUID, Kind]] = field(default_factory=list)
+    names: list[UUID] = field(default_factory=lambda: [ids.new() for _ in range(6)])
+    """Holds that clients share: two tabs of one cart."""
+
+    async def stage(self) -> Shop:
+        chance = random.Random(self.seed)
+        supply = [chance.randint(2, 6) for _ in self.kinds]
+        for kind, there in zip(self.kinds, supply, strict=True):
+            self.offers.append((await self.scene.offer(kind, there), kind))
+        self.doors = self.scene, self.scene.twin()
+        return Shop.of(dict(zip((offer for offer, _ in self.offers), supply, strict=True)))
+
+    def claims(self, chance: random.Random, offers: list[tuple[UUID, Kind]]) -> tuple[Claim, ...]:
+        found = []
+        for offer, kind in offers:
+            dates = None
+            if kind in (Kind.STAY, Kind.RENTAL):
+                start = chance.randrange(DAYS)
+                dates = nights(start, chance.randint(start + 1, DAYS))
+            found += [units(offer, chance.randint(1, 2), dates)] * chance.choice((1, 1, 2))
+        return tuple(found)
+
+    async def client(self, number: int, steps: int) -> None:
+        chance, door = random.Random(f"{self.seed} {number}"), self.doors[number % 2]
+        for _ in range(steps):
+            which = chance.randrange(len(self.names))
+            name = self.names[which]
+            # A hold is of one offer or of all; so a history falls apart where it can.
+            offers = [self.offers[which % len(self.offers)]]
+            if self.kinds[0] is not self.kinds[-1]:
+                offers = chance.sample(self.offers, chance.randint(1, len(self.offers)))
+            verb = chance.choice(("hold",) * 5 + ("confirm", "release", "release", "free", "look"))
+            action: tuple[Any, ...] = (verb, name)
+            match verb:
+                case "hold":
+                    claims = self.claims(chance, offers)
+                    action += (needs(claims),)
+                    work = door.hold(*claims, hold_id=name)
+                case "confirm":
+                    work = door.confirm(name)
+                case "release":
+                    work = door.release(name)
+                    if chance.random() < 0.5:
+                        self.names[which] = ids.new()
+                case _:
+                    action, work = self.read(chance, door, *chance.choice(self.offers), verb)
+            asked = asyncio.create_task(self.recorder.record(action, work))
+            if self.fault == "leaving" and chance.random() < 0.15:
+                await asyncio.sleep(chance.random() / 100)
+                asked.cancel()
+            await asked
+
+    def read(self, chance: random.Random, door: Scene, offer: UUID, kind: Kind, verb: str) -> Any:
+        if kind not in (Kind.STAY, Kind.RENTAL):
+            return ("free", offer, (None,)), door.inventory.free((offer,))
+        start = chance.randrange(DAYS)
+        dates: DateRange = nights(start, chance.randint(start + 1, DAYS))
+        days = tuple(dates.days())
+        if verb == "free":
+            return ("free", offer, days), door.inventory.free((offer,), dates)
+        return ("calendar", offer, days), door.inventory.calendar(offer, dates)
+
+    async def seller(self, steps: int) -> None:
+        chance = random.Random(f"{self.seed} seller")
+        with self.scene.house.calling(self.scene.seller):
+            for _ in range(steps):
+                offer, there = chance.choice(self.offers)[0], chance.randint(1, 7)
+                work = self.scene.inventory.set_supply(offer, there)
+                await self.recorder.record(("supply", offer, there), work)
+                await asyncio.sleep(chance.random() / 50)
+
+    @asynccontextmanager
+    async def trouble(self) -> AsyncIterator[None]:
+        """Within, connections die, or somebody else keeps rows longer than anybody waits."""
+        work = {"kills": self._kill, "locks": self._lock}.get(self.fault)
+        making = asyncio.create_task(work()) if work else None
+        try:
+            yield
+        finally:
+            if making:
+                making.cancel()
+                with suppress(asyncio.CancelledError):
+                    await making
+
+    async def _kill(self) -> None:
+        async with raw_connection(self.scene.house.settings.database("inventory")) as connection:
+            while True:
+                await connection.execute(SQL_KILL)
+                await asyncio.sleep(0.03)
+
+    async def _lock(self) -> None:
+        offers = [offer for offer, _ in self.offers]
+        async with raw_connection(self.scene.house.settings.database("inventory")) as connection:
+            while True:
+                async with connection.transaction():
+                    sql = "SELECT 1 FROM cells WHERE offer_id = ANY($1) LIMIT 2 FOR UPDATE"
+                    await connection.execute(sql, offers)
+                    await asyncio.sleep(0.15)
+                await asyncio.sleep(0.05)
+
+    async def live(self, steps: int) -> None:
+        """All of it, in two halves; between them, holds run out."""
+        for half in range(2):
+            self.seed += half
+            async with self.trouble():
+                work = (self.client(number, steps // 2) for number in range(CLIENTS))
+                await asyncio.gather(*work, self.seller(steps // 6))
+            if not half:
+                await asyncio.sleep(0.2)  # what was given up on has happened, or never will
+                await self.recorder.record(("time",), self._pass())
+
+    async def _pass(self) -> str:
+        """Longer than a hold lives. The dead connections are dropped first."""
+        for _ in range(20):
+            with suppress(Unavailable):
+                await self.scene.free(self.offers[0][0])
+        await self.scene.expire()
+        return "passed"
+
+
+@pytest.fixture
+async def shaken(make_house: Any) -> Scene:
+    """A scene whose database waits for nobody for long."""
+    catalog = FakeCatalog()
+    fakes = {"catalog": catalog, "identity": Nobody()}
+    limits = {"lock_timeout_ms": 100, "statement_timeout_ms": 120}
+    return Scene(await make_house("inventory", fakes=fakes, **limits), catalog)
+
+
+def story(part: list[Call], verdict: Verdict) -> str:
+    """A part that cannot be explained, with short names; the calls that could not be next: `>`."""
+    names: dict[str, str] = {}
+    moment = min((call.begun for call in verdict.stuck), default=0)
+    lines = [f"{verdict.linearizable} after {verdict.steps} steps"]
+    for call in sorted(part, key=lambda call: call.begun):
+        sign = ">" if call in verdict.stuck else " "
+        asked = re.sub(
+            r"UUID\('[^']+'\)",
+            lambda found: names.setdefault(found[0], f"#{len(names)}"),
+            repr(call.action),
+        )
+        span = f"{call.begun - moment:+.4f} {call.ended - moment:+.4f}"
+        lines.append(f"{sign} {span} {asked} -> {call.answer}")
+    return "\n".join(lines)
+
+
+async def explained(crowd: Crowd, steps: int) -> None:
+    """A history of so many steps for each client is lived, then explained part by part."""
+    start = await crowd.stage()
+    await crowd.live(steps)
+    history = crowd.recorder.calls
+    unknown = sum(not call.known for call in history)
+    print(f"{crowd.fault}: {len(history)} calls, {unknown} of them with an unknown outcome")
+    for part in parts(history, touched):
+        verdict = check(part, Promises(), start)
+        assert verdict.linearizable, story(part, verdict)
+
+
+class TestHistories:
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_they_are_linearizable(self, shaken: Scene, kind: str) -> None:
+        for fault in ("nothing", random.Random(seed := seeds.fresh()).choice(FAULTS[1:])):
+            await explained(Crowd(shaken, KINDS[kind], fault, seed), steps=20)
+
+    @pytest.mark.nightly
+    @pytest.mark.timeout(7200)
+    @pytest.mark.parametrize("fault", FAULTS)
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_a_hundred_long_ones_of_each_kind_are(
+        self, shaken: Scene, kind: str, fault: str
+    ) -> None:
+        for _ in range(25):
+            await explained(Crowd(shaken, KINDS[kind], fault, seeds.fresh()), steps=200)
