@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 
+from dvor.contracts.availability import AvailabilitySearch
 from dvor.contracts.catalog import Kind, QuoteLine, Search
 from dvor.contracts.identity import (
     AdminAction,
@@ -149,6 +150,7 @@ METHODS: dict[str, Arguments] = {
     "inventory.seat_map": _from(calls.event),
     "inventory.seat_states": _from(calls.event),
     "inventory.best_seats": _from(calls.seated_offer, 1),
+    "inventory.available": _args(AvailabilitySearch(kind=Kind.PRODUCT)),
     "inventory.hold": _hold_arguments,
     "inventory.get_hold": _held,
     "inventory.confirm": _hold_of_paid_order,

@@ -328,6 +328,7 @@ ROUTES: dict[str, Build] = {
     "POST /api/v1/quotes": _quote,
     "GET /api/v1/offers/{offer_id}/calendar": _calendar,
     "GET /api/v1/availability": _availability,
+    "GET /api/v1/availability/search": _with(params={"kind": "product"}),
     "PUT /api/v1/offers/{offer_id}/supply": _supply,
     "PUT /api/v1/offers/{offer_id}/rules": _rules,
     "GET /api/v1/offer-rules": _offer_rules,

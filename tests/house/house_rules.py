@@ -224,7 +224,10 @@ NOUNS = {
         "keyring.py", "password_strength.py", "passwords.py", "proofs.py", "session_queries.py",
         "threads.py", "views.py",
     },
-    "inventory": {"allocation.py", "engine.py", "seat_queries.py", "seating.py", "seats.py"},
+    "inventory": {
+        "allocation.py", "availability.py", "engine.py", "search_queries.py", "seat_queries.py",
+        "seating.py", "seats.py",
+    },
     "notifications": {"letters.py", "wording.py"},
     "orders": {"carts.py", "steps.py", "views.py"},
     "payments": set(),

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from dvor.contracts.availability import AvailabilitySearch, AvailableOffers
 from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatName, SeatStates
 from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound
 from dvor.kernel.events import Event
@@ -328,6 +329,10 @@ class Inventory(Protocol):
 
     async def free(self, offer_ids: OfferIds, dates: DateRange | None = None) -> FreeList:
         """Free units during all of `dates`, or now."""
+        ...
+
+    async def available(self, search: AvailabilitySearch) -> AvailableOffers:
+        """Which offers on sale can be had; those whose rules refuse the period are left out."""
         ...
 
     async def hold(self, hold_id: UUID, claims: Claims, customer_id: UUID | None = None) -> Hold:

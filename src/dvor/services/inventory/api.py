@@ -7,6 +7,8 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import Field, model_validator
 
+from dvor.contracts.availability import AvailabilitySearch, AvailableOffers
+from dvor.contracts.catalog import Kind
 from dvor.contracts.inventory import (
     Calendar,
     FreeList,
@@ -18,8 +20,8 @@ from dvor.contracts.inventory import (
 )
 from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatStates
 from dvor.kernel.http import api_router, contract
-from dvor.kernel.messages import Count, Message
-from dvor.kernel.periods import DateRange
+from dvor.kernel.messages import Count, Instant, Message
+from dvor.kernel.periods import DateRange, HourRange
 
 router = api_router(prefix="", tags=["availability"])
 
@@ -52,6 +54,42 @@ class Availability(Message):
         return DateRange(start=self.start, end=self.end) if self.start and self.end else None
 
 
+class Wanted(Message):
+    """What is looked for. Goods and tickets: no period; else dates, or hours of a rental."""
+
+    kind: Kind
+    quantity: Annotated[int, Field(ge=1, le=1000)] = 1
+    start: date | None = None
+    end: date | None = None
+    from_hour: Instant | None = None
+    to_hour: Instant | None = None
+    cursor: Annotated[str | None, Field(max_length=400)] = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+    @model_validator(mode="after")
+    def _is_a_search(self) -> "Wanted":
+        self.search  # noqa: B018 - raises where it is none
+        return self
+
+    @property
+    def search(self) -> AvailabilitySearch:
+        """The same as the contract asks for it."""
+        if (self.start is None) is not (self.end is None):
+            raise ValueError("one of start and end is missing")
+        if (self.from_hour is None) is not (self.to_hour is None):
+            raise ValueError("one of from_hour and to_hour is missing")
+        return AvailabilitySearch(
+            kind=self.kind,
+            quantity=self.quantity,
+            dates=DateRange(start=self.start, end=self.end) if self.start and self.end else None,
+            hours=HourRange(start=self.from_hour, end=self.to_hour)
+            if self.from_hour and self.to_hour
+            else None,
+            cursor=self.cursor,
+            limit=self.limit,
+        )
+
+
 @router.get("/offers/{offer_id}/calendar")
 async def calendar(
     offer_id: UUID, dates: Annotated[DateRange, Query()], inventory: InventoryContract
@@ -66,6 +104,14 @@ async def availability(
 ) -> FreeList:
     """Free units of each offer during all of the dates, or now."""
     return await inventory.free(asked.offer_id, asked.dates)
+
+
+@router.get("/availability/search")
+async def search(
+    wanted: Annotated[Wanted, Query()], inventory: InventoryContract
+) -> AvailableOffers:
+    """Offers on sale that can be had in this quantity during all of the period, or now."""
+    return await inventory.available(wanted.search)
 
 
 @router.put("/offers/{offer_id}/supply")

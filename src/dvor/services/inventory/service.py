@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from uuid import UUID
 
+from dvor.contracts.availability import AvailabilitySearch, AvailableOffers
 from dvor.contracts.catalog import Catalog, Kind, ListingStatus, OfferFacts
 from dvor.contracts.inventory import (
     Calendar,
@@ -39,7 +40,7 @@ from dvor.kernel.db import Database
 from dvor.kernel.errors import Forbidden
 from dvor.kernel.messages import Bool, Count, Int
 from dvor.kernel.periods import DateRange
-from dvor.services.inventory import queries, rules
+from dvor.services.inventory import availability, queries, rules
 from dvor.services.inventory.allocation import Confirm, Expire, Release, Take
 from dvor.services.inventory.engine import Engine
 from dvor.services.inventory.seats import Seats
@@ -135,6 +136,10 @@ class InventoryService:
                 spans[offer.id] = rules.slots_now(offer, now)
         found = await queries.free(self.db, asked, [spans[offer_id] for offer_id in asked])
         return FreeList(items=tuple(Free(offer_id=i, free=max(found.get(i, 0), 0)) for i in asked))
+
+    async def available(self, search: AvailabilitySearch) -> AvailableOffers:
+        """Which offers on sale can be had."""
+        return await availability.find(self.db, search, clock.now(), self.settings.horizon_days)
 
     async def hold(self, hold_id: UUID, claims: Claims, customer_id: UUID | None = None) -> Hold:
         """Make the hold consist of exactly these claims, all or nothing, with a fresh deadline."""

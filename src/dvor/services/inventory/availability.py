@@ -1,0 +1,81 @@
+"""The availability search: which offers can be had during a period."""
+
+from datetime import datetime
+from uuid import UUID
+
+from dvor.contracts.availability import AvailabilitySearch, AvailableOffer, AvailableOffers
+from dvor.contracts.inventory import Claim
+from dvor.kernel.db import Database
+from dvor.kernel.errors import InvalidFields, Refusal
+from dvor.kernel.periods import HourRange
+from dvor.kernel.texts import gettext
+from dvor.services.inventory import queries, rules, search_queries
+
+ROUNDS = 4
+"""Statements of one search, where rules leave out what the counters would allow."""
+
+_START = UUID(int=0)
+
+
+async def find(
+    db: Database, search: AvailabilitySearch, now: datetime, horizon_days: int
+) -> AvailableOffers:
+    """A page of offers that can be had. Raises InvalidFields for a cursor that is not ours."""
+    after: UUID | None = _after(search.cursor)
+    found: list[AvailableOffer] = []
+    for _ in range(ROUNDS):
+        candidates, after = await _next(db, search, after)
+        offers = {o.id: o for o in await queries.offers(db, [c.offer_id for c in candidates])}
+        for candidate in candidates:
+            if len(found) == search.limit:
+                return _page(found, found[-1].offer_id)
+            if _allows(offers[candidate.offer_id], search, now, horizon_days):
+                found.append(candidate)
+        if after is None:
+            break
+    return _page(found, after)
+
+
+def _page(found: list[AvailableOffer], after: UUID | None) -> AvailableOffers:
+    return AvailableOffers(items=tuple(found), next_cursor=after.hex if after else None)
+
+
+async def _next(
+    db: Database, search: AvailabilitySearch, after: UUID
+) -> tuple[list[AvailableOffer], UUID | None]:
+    """The next offers with enough left, and after which offer to go on; None at the end."""
+    by_hour, limit = search.hours is not None, search.limit + 1
+    span = _hours(search.hours) if search.hours else rules.slots(search.dates)
+    found = await search_queries.available(
+        db, search.kind, span, search.quantity, after, limit, by_hour=by_hour
+    )
+    if len(found) == limit:
+        return found, found[-1].offer_id
+    return found, await search_queries.last_looked_at(db, search.kind, after, by_hour=by_hour)
+
+
+def _hours(hours: HourRange) -> range:
+    first = int(hours.start.timestamp()) // 3600
+    return range(first, first + hours.length)
+
+
+def _allows(
+    offer: rules.Offer, search: AvailabilitySearch, now: datetime, horizon_days: int
+) -> bool:
+    """Whether the offer's rules let somebody book this, as the engine judges it."""
+    claim = Claim(
+        offer_id=offer.id, quantity=search.quantity, dates=search.dates, hours=search.hours
+    )
+    try:
+        rules.check_claims((claim,), {offer.id: offer}, now, horizon_days)
+    except Refusal:
+        return False
+    return True
+
+
+def _after(cursor: str | None) -> UUID:
+    try:
+        return UUID(cursor) if cursor else _START
+    except ValueError as problem:
+        words = gettext("This place in the list is unknown. Begin again.")
+        raise InvalidFields(problems={"cursor": words}) from problem
