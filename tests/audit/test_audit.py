@@ -53,10 +53,11 @@ GOOD_WORLD = {
         INSERT INTO order_history (order_id, what, status)
         SELECT '{UUID(int=100 + hold.int)}', 'step', unnest(ARRAY{walk});
         INSERT INTO order_lines (id, order_id, position, offer_id, listing_id, seller_id, kind,
-            title, name, picture, quantity, units, day_prices, unit_price, total)
+            title, name, picture, quantity, units, day_prices, unit_price, total, parts, deposit)
         VALUES ('{UUID(int=300 + hold.int)}', '{UUID(int=100 + hold.int)}', 2, '{GOODS}',
             '{GOODS}', '{HOTELIER}', 'product', '{{}}', '{{}}', '', {goods}, 1, '{{100}}', 100,
-            {goods * 100});
+            {goods * 100}, '[{{"kind": "base", "units": 1, "price": 100,
+            "amount": {goods * 100}}}]', 0);
         """
         for hold, status, goods, nights, walk in (
             (PAID, "paid", 2, 1, ["created", "processing", "processing", "paid"]),
@@ -67,10 +68,13 @@ GOOD_WORLD = {
     + f"""
         INSERT INTO order_lines (id, order_id, position, offer_id, listing_id, seller_id, kind,
             title, name, picture, quantity, start_date, end_date, units, day_prices, unit_price,
-            total)
+            total, parts, deposit)
         VALUES ('{UUID(int=400)}', '{UUID(int=100 + PAID.int)}', 1, '{ROOM}', '{ROOM}',
             '{HOTELIER}', 'stay', '{{}}', '{{}}', '', 1, dvor_now()::date + 1,
-            dvor_now()::date + 3, 2, '{{101,199}}', 150, 300);
+            dvor_now()::date + 3, 2, '{{101,232}}', 167, 300, '[
+            {{"kind": "base", "units": 1, "price": 101, "amount": 101}},
+            {{"kind": "weekday", "units": 1, "price": 232, "amount": 232}},
+            {{"kind": "length_discount", "percent": 10, "least": 2, "amount": -33}}]', 5000);
     """,
     "payments": "".join(
         f"""
@@ -303,12 +307,25 @@ class TestI10:
         assert "captured 2 times" in (await world.broken())["I10"]
 
 
+def part(number: int, amount: int) -> str:
+    """Falsify a part of the room's price."""
+    return (
+        f"UPDATE order_lines SET parts = jsonb_set(parts, '{{{number},amount}}', '{amount}')"
+        " WHERE total = 300"
+    )
+
+
 class TestI12:
     @pytest.mark.parametrize(
         ("sql", "how"),
         [
-            ("UPDATE order_lines SET total = 299 WHERE total = 300", "but 300 × 1 = 300"),
-            ("UPDATE order_lines SET day_prices = '{300}' WHERE total = 300", "1 prices for 2"),
+            ("UPDATE order_lines SET total = 299 WHERE total = 300", "its parts make 300"),
+            ("UPDATE order_lines SET parts = '[]' WHERE total = 300", "its parts make 0"),
+            (part(2, -34), "-34, but 0 × 0 × 1 − 10 % of 333 = -33"),
+            (part(0, 100), "100, but 1 × 101 × 1 − 0 % of 0 = 101"),
+            ("UPDATE order_lines SET day_prices = '{101,233}' WHERE total = 300", "but 334 × 1"),
+            ("UPDATE order_lines SET parts = parts - 1 WHERE total = 300", "list 101 for 1 units"),
+            ("UPDATE order_lines SET day_prices = '{333}' WHERE total = 300", "1 prices for 2"),
             ("UPDATE order_lines SET end_date = end_date + 1 WHERE total = 300", "2 prices for 2"),
             ("UPDATE order_lines SET unit_price = 1 WHERE total = 300", "no average"),
             ("UPDATE orders SET total_amount = 1 WHERE status = 'paid'", "its lines make 500"),

@@ -219,7 +219,7 @@ FILES = {
     "tasks.py",
 }  # fmt: skip
 NOUNS = {
-    "catalog": {"cursors.py", "lists.py", "searches.py"},
+    "catalog": {"cursors.py", "lists.py", "pricing.py", "searches.py"},
     "identity": {
         "keyring.py", "password_strength.py", "passwords.py", "proofs.py", "threads.py", "views.py",
     },

@@ -8,16 +8,49 @@ from dvor.audit.sql import pages, sql_check
 
 _EXAMINED = "SELECT count(*) FROM order_lines"
 
-_WRONG = """
+# Each part with what the parts before it come to. A discount takes its percentage of that, rounded
+# half up; everything else is units × price × quantity.
+_PARTS = """
+    SELECT order_id, position, quantity, number, part ->> 'kind' AS kind,
+           coalesce((part ->> 'units')::bigint, 0) AS units,
+           coalesce((part ->> 'price')::bigint, 0) AS price,
+           coalesce((part ->> 'percent')::bigint, 0) AS percent,
+           (part ->> 'amount')::bigint AS amount,
+           coalesce(sum((part ->> 'amount')::bigint) OVER (
+               PARTITION BY order_id, position ORDER BY number
+               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+    FROM order_lines, jsonb_array_elements(parts) WITH ORDINALITY AS part (part, number)
+"""
+
+_WRONG = f"""
     WITH priced AS (
         SELECT *, (SELECT coalesce(sum(price), 0) FROM unnest(day_prices) AS price) AS one
         FROM order_lines
+    ), parts AS ({_PARTS}), explained AS (
+        SELECT order_id, position, sum(amount) AS total,
+               sum(amount) FILTER (WHERE percent = 0) AS listed,
+               sum(units) FILTER (WHERE percent = 0) AS units
+        FROM parts GROUP BY order_id, position
     ), sums AS (
         SELECT order_id, sum(total) AS total FROM order_lines GROUP BY order_id
     )
     SELECT format('line %s of order %s', position, order_id) AS what,
-           format('total %s, but %s × %s = %s', total, one, quantity, one * quantity) AS how
-    FROM priced WHERE total <> one * quantity
+           format('total %s, but its parts make %s', priced.total,
+                  coalesce(explained.total, 0)) AS how
+    FROM priced LEFT JOIN explained USING (order_id, position)
+    WHERE priced.total IS DISTINCT FROM explained.total
+    UNION ALL
+    SELECT format('line %s of order %s', position, order_id),
+           format('its parts list %s for %s units, but %s × %s = %s for %s', listed,
+                  explained.units, one, quantity, one * quantity, priced.units)
+    FROM priced JOIN explained USING (order_id, position)
+    WHERE listed <> one * quantity OR explained.units <> priced.units
+    UNION ALL
+    SELECT format('line %s of order %s, part %s', position, order_id, number),
+           format('%s, but %s × %s × %s − %s %% of %s = %s', amount, units, price, quantity,
+                  percent, before, units * price * quantity - div(2 * before * percent + 100, 200))
+    FROM parts
+    WHERE amount <> units * price * quantity - div(2 * before * percent + 100, 200)
     UNION ALL
     SELECT format('line %s of order %s', position, order_id),
            format('%s prices for %s days or items', cardinality(day_prices), units)
@@ -65,7 +98,7 @@ async def _look_at_payments(databases: Mapping[str, Any]) -> Look:
 CHECKS = (
     sql_check(
         "I12",
-        "an order's total is the sum of its lines, a line's the sum of its days × quantity",
+        "an order's total is the sum of its lines, a line's its days × quantity less its discounts",
         "orders",
         _EXAMINED,
         _WRONG,

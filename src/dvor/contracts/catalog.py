@@ -1,5 +1,6 @@
 """What is on offer: listings of four kinds, their offers, categories and prices."""
 
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Protocol
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from dvor.contracts.pricing import PartKind, PricePart, Pricing
 from dvor.kernel.errors import Conflict, Invalid, NotFound
 from dvor.kernel.events import Event
 from dvor.kernel.messages import Bool, Count, Instant, Int, Line, Message, Minor, PageRequest
@@ -62,7 +64,7 @@ class Place(Message):
 
 
 class Season(Message):
-    """Another price from `first` to `last`, both days included. Days and nights only."""
+    """Another price from `first` to `last`, both days included. Rentals and stays only."""
 
     first: date
     last: date
@@ -79,6 +81,27 @@ class Offer(Message):
     seasons: tuple[Season, ...] = ()
     by_hour: Bool = False
     """A rental let by the hour, not by the day."""
+    pricing: Pricing = Pricing()
+
+    def price_on(self, day: date) -> int:
+        """Minor units of a day, a night, or an hour of that day, before discounts."""
+        return price_on(day, self.price.amount, self.seasons, self.pricing)[1]
+
+
+def price_on(
+    day: date, price: int, seasons: Iterable[Season], pricing: Pricing
+) -> tuple[PartKind, int]:
+    """What a day costs in minor units, and why: its season's price, else its weekday's, else `price`.
+
+    `day` is local to the place. Seasons do not overlap, and weekdays are named once.
+    """
+    for season in seasons:
+        if season.first <= day <= season.last:
+            return PartKind.SEASON, season.price
+    for special in pricing.weekdays:
+        if special.weekday == day.weekday():
+            return PartKind.WEEKDAY, special.price
+    return PartKind.BASE, price
 
 
 class Listing(Message):
@@ -115,6 +138,8 @@ class OfferDraft(Message):
     price: Minor
     seasons: Annotated[tuple[Season, ...], Field(max_length=60)] = ()
     by_hour: Bool = False
+    """Rentals only. What a listing once on sale is let by does not change."""
+    pricing: Pricing = Pricing()
 
 
 class ListingDraft(Message):
@@ -247,19 +272,28 @@ class QuoteLine(Message):
 
 
 class PricedLine(Message):
-    """A line with its price. `total` = sum over its days of their price, times quantity."""
+    """A line with its price.
+
+    `total` = sum(day_prices) × quantity − length discount − quantity discount = sum of `parts`.
+    Each discount is `percent` of what is left before it, rounded half up to whole minor units,
+    once for the line: (2 × left × percent + 100) // 200. The length discount goes first.
+    """
 
     offer: OfferFacts
     quantity: Count
     dates: DateRange | None
     units: Count
-    """Days or nights; 1 for goods and tickets."""
+    """Days, nights or hours; 1 for goods and tickets."""
     unit_price: Money
-    """The average where days differ in price."""
+    """Before discounts; the average where days differ in price."""
     total: Money
     day_prices: tuple[Minor, ...]
-    """Of each day or night in order; one price for goods and tickets."""
+    """Of each day, night or hour in order, before discounts; one price for goods and tickets."""
     hours: HourRange | None = None
+    parts: tuple[PricePart, ...] = ()
+    """The total explained: what it sums up from, in the order of the rules."""
+    deposit: Money | None = None
+    """Of the whole line, paid when it begins and returned afterwards; no part of `total`."""
 
 
 class Quote(Message):
@@ -286,7 +320,7 @@ class NotOnSale(Conflict):
 
 
 class WrongDates(Invalid):
-    """Rentals and rooms need dates, goods and tickets have none."""
+    """Rentals and rooms need dates, or hours where let by the hour; goods and tickets have none."""
 
     offer_id: UUID
 

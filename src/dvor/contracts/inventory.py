@@ -12,7 +12,7 @@ from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatName,
 from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound
 from dvor.kernel.events import Event
 from dvor.kernel.messages import Bool, Count, Instant, Int, Message
-from dvor.kernel.periods import DateRange, HourRange
+from dvor.kernel.periods import DateRange, HourRange, Weekday
 
 OfferIds = Annotated[tuple[UUID, ...], Field(max_length=500)]
 Quantity = Annotated[int, Field(strict=True, ge=1, le=1000)]
@@ -82,10 +82,6 @@ class Supply(Message):
     open: Bool
     """Whether it is on sale."""
     unit: Unit = Unit.TIMELESS
-
-
-Weekday = Annotated[int, Field(strict=True, ge=0, le=6)]
-"""0 is Monday."""
 
 
 class Rules(Message):

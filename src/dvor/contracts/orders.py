@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from dvor.contracts.catalog import Kind, Text
+from dvor.contracts.pricing import PricePart
 from dvor.kernel.errors import Conflict, Invalid, NotFound
 from dvor.kernel.events import Event
 from dvor.kernel.messages import Bool, Count, Instant, Int, Line, Message, PageRequest
@@ -66,6 +67,9 @@ class CartLine(Message):
     """Of the place: what `starts_at` and `hours` are shown in."""
     hours: HourRange | None = None
     seats: Seats = ()
+    parts: tuple[PricePart, ...] = ()
+    """The total explained; as in `PricedLine`."""
+    deposit: Money | None = None
 
 
 class Cart(Message):
@@ -101,6 +105,10 @@ class OrderLine(Message):
     """Of the place: what `starts_at` and `hours` are shown in."""
     hours: HourRange | None = None
     seats: Seats = ()
+    parts: tuple[PricePart, ...] = ()
+    """The total explained, as it was then."""
+    deposit: Money | None = None
+    """Paid when it begins and returned afterwards; in no total."""
 
 
 class TimelineEntry(Message):

@@ -1,11 +1,15 @@
 """Periods: half-open ranges of local dates, or of whole hours."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from dvor.kernel.messages import Instant, Message
+
+Weekday = Annotated[int, Field(strict=True, ge=0, le=6)]
+"""0 is Monday."""
 
 
 class DateRange(Message):
@@ -54,3 +58,7 @@ class HourRange(Message):
     def length(self) -> int:
         """How many hours."""
         return (self.end - self.start) // timedelta(hours=1)
+
+    def hours(self) -> Iterator[datetime]:
+        """The beginning of each hour, in UTC."""
+        return (self.start + timedelta(hours=n) for n in range(self.length))

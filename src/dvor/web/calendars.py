@@ -59,12 +59,6 @@ def neighbours(first: date, today: date) -> tuple[str, str]:
     return before, _later(first, 1).strftime("%Y-%m")
 
 
-def price_on(offer: Offer, day: date) -> int:
-    """Minor units of a day or night: its season's price, else the offer's own."""
-    season = next((s for s in offer.seasons if s.first <= day <= s.last), None)
-    return season.price if season else offer.price.amount
-
-
 def months(
     first: date, today: date, free: Mapping[Offer, Mapping[date, int]] | Sequence[tuple[Offer, Mapping[date, int]]],
     quantity: int, language: str,
@@ -97,7 +91,7 @@ def _cell(
     able = [(offer, days[day]) for offer, days in pairs if days.get(day, 0) >= quantity]
     if not able or day < today:
         return Cell(day, 0, None, False)
-    cheapest = min(price_on(offer, day) for offer, _ in able)
+    cheapest = min(offer.price_on(day) for offer, _ in able)
     return Cell(
         day,
         sum(n for _, n in able),

@@ -1,145 +1,16 @@
-"""What a listing must be, and what lines cost."""
+"""What a listing must be."""
 
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from dvor.contracts.catalog import (
-    Kind,
-    ListingStatus,
-    MixedCurrencies,
-    NotOnSale,
-    OfferDraft,
-    Place,
-    QuoteLine,
-    Season,
-    UnknownOffer,
-    WrongDates,
-)
+from dvor.contracts.catalog import Kind, OfferDraft, Place, Season
+from dvor.contracts.pricing import Discount, Pricing, WeekdayPrice
 from dvor.kernel.errors import InvalidFields
-from dvor.kernel.periods import DateRange
 from dvor.services.catalog import rules
-from tests.services.catalog.drafts import FIRST_DAY, NOON, concert, facts, product, room
-
-prices = st.integers(0, rules.PRICE_MAX)
-
-
-@st.composite
-def seasons(draw) -> tuple[Season, ...]:
-    """Seasons that do not overlap, around the first day."""
-    day = FIRST_DAY - timedelta(days=draw(st.integers(0, 30)))
-    found = []
-    for _ in range(draw(st.integers(0, 6))):
-        day += timedelta(days=draw(st.integers(1, 20)))
-        last = day + timedelta(days=draw(st.integers(0, 20)))
-        found.append(Season(first=day, last=last, price=draw(prices)))
-        day = last
-    return tuple(draw(st.permutations(found)))
-
-
-stays = st.builds(
-    lambda offset, length: DateRange(
-        start=FIRST_DAY + timedelta(days=offset), end=FIRST_DAY + timedelta(days=offset + length)
-    ),
-    st.integers(0, 60),
-    st.integers(1, 90),
-)
-
-
-def _quote(lines, *priced):
-    return rules.price_lines(lines, {p.facts.id: p for p in priced}, NOON)
-
-
-class TestPriceLines:
-    @given(price=prices, own=seasons(), dates=stays, quantity=st.integers(1, 100))
-    def test_total_is_the_sum_over_days_times_quantity(self, price, own, dates, quantity) -> None:
-        offer = rules.Priced(facts(Kind.STAY, price), own, None)
-        line = QuoteLine(offer_id=offer.facts.id, quantity=quantity, dates=dates)
-        quote = _quote([line], offer)
-        days = [
-            next((s.price for s in own if s.first <= day <= s.last), price) for day in dates.days()
-        ]
-        assert quote.lines[0].total.amount == sum(days) * quantity
-        assert quote.lines[0].units == len(days) == dates.length
-        assert type(quote.total.amount) is int
-        assert min(days) <= quote.lines[0].unit_price.amount <= max(days)
-        assert abs(quote.lines[0].unit_price.amount * len(days) - sum(days)) * 2 <= len(days)
-
-    @given(st.lists(st.tuples(prices, st.integers(1, 1000)), min_size=1, max_size=50))
-    def test_a_quote_is_the_sum_of_its_lines_in_their_order(self, wanted) -> None:
-        offers = [rules.Priced(facts(price=price), (), None) for price, _ in wanted]
-        lines = [
-            QuoteLine(offer_id=offer.facts.id, quantity=quantity)
-            for offer, (_, quantity) in zip(offers, wanted, strict=True)
-        ]
-        quote = _quote(lines, *offers)
-        assert [line.offer.id for line in quote.lines] == [line.offer_id for line in lines]
-        assert quote.total.amount == sum(price * quantity for price, quantity in wanted)
-
-    @given(price=prices, quantity=st.integers(1, 500))
-    def test_twice_as_many_cost_twice_as_much(self, price, quantity) -> None:
-        offer = rules.Priced(facts(price=price), (), None)
-        one, two = (
-            _quote([QuoteLine(offer_id=offer.facts.id, quantity=q)], offer).total.amount
-            for q in (quantity, 2 * quantity)
-        )
-        assert two == 2 * one
-
-    def test_the_average_is_rounded_to_the_nearest_kopeck(self) -> None:
-        season = Season(first=FIRST_DAY, last=FIRST_DAY, price=101)
-        offer = rules.Priced(facts(Kind.RENTAL, 100), (season,), None)
-        dates = DateRange(start=FIRST_DAY, end=FIRST_DAY + timedelta(days=2))
-        line = QuoteLine(offer_id=offer.facts.id, quantity=1, dates=dates)
-        quote = _quote([line], offer)
-        assert (quote.lines[0].unit_price.amount, quote.total.amount) == (101, 201)
-
-    @pytest.mark.parametrize("kind", [Kind.RENTAL, Kind.STAY])
-    def test_refuses_what_is_let_without_dates(self, kind) -> None:
-        offer = rules.Priced(facts(kind), (), None)
-        with pytest.raises(WrongDates):
-            _quote([QuoteLine(offer_id=offer.facts.id, quantity=1)], offer)
-
-    @pytest.mark.parametrize("kind", [Kind.PRODUCT, Kind.EVENT])
-    def test_refuses_dates_for_goods_and_tickets(self, kind) -> None:
-        offer = rules.Priced(facts(kind), (), None)
-        dates = DateRange(start=FIRST_DAY, end=FIRST_DAY + timedelta(days=1))
-        with pytest.raises(WrongDates):
-            _quote([QuoteLine(offer_id=offer.facts.id, quantity=1, dates=dates)], offer)
-
-    @pytest.mark.parametrize("status", [ListingStatus.DRAFT, ListingStatus.ARCHIVED])
-    def test_refuses_what_is_not_published(self, status) -> None:
-        offer = rules.Priced(facts(status=status), (), None)
-        with pytest.raises(NotOnSale):
-            _quote([QuoteLine(offer_id=offer.facts.id, quantity=1)], offer)
-
-    def test_sells_tickets_until_the_event_is_over(self) -> None:
-        offer = rules.Priced(facts(Kind.EVENT), (), NOON + timedelta(seconds=1))
-        line = QuoteLine(offer_id=offer.facts.id, quantity=1)
-        assert _quote([line], offer).total.amount == 100
-        with pytest.raises(NotOnSale):
-            _quote([line], offer._replace(ends_at=NOON))
-
-    def test_refuses_an_unknown_offer(self) -> None:
-        with pytest.raises(UnknownOffer):
-            _quote([QuoteLine(offer_id=uuid4(), quantity=1)])
-
-    def test_refuses_two_currencies_in_one_order(self) -> None:
-        offers = [rules.Priced(facts(currency=code), (), None) for code in ("RUB", "GBP")]
-        with pytest.raises(MixedCurrencies):
-            _quote([QuoteLine(offer_id=o.facts.id, quantity=1) for o in offers], *offers)
-
-    def test_refuses_more_than_money_can_be(self) -> None:
-        offer = rules.Priced(facts(Kind.STAY, rules.PRICE_MAX), (), None)
-        dates = DateRange(start=FIRST_DAY, end=FIRST_DAY + timedelta(days=366))
-        line = QuoteLine(offer_id=offer.facts.id, quantity=1000, dates=dates)
-        with pytest.raises(InvalidFields):
-            _quote([line], offer)
-        lines = [line.model_copy(update={"quantity": 200})] * 2
-        with pytest.raises(InvalidFields):
-            _quote(lines, offer)
+from dvor.services.catalog.pricing import PRICE_MAX
+from tests.services.catalog.drafts import FIRST_DAY, concert, product, room
 
 
 def _season(first: int, last: int, price: int = 100) -> Season:
@@ -148,10 +19,35 @@ def _season(first: int, last: int, price: int = 100) -> Season:
     )
 
 
+def _steps(*steps: tuple[int, int]) -> tuple[Discount, ...]:
+    return tuple(Discount(least=least, percent=percent) for least, percent in steps)
+
+
+def _priced(make, pricing: Pricing, **more):
+    return make(offers=(OfferDraft(price=100, pricing=pricing, **more),))
+
+
+FRIDAY = WeekdayPrice(weekday=4, price=200)
+
+
 class TestCheckDraft:
     @pytest.mark.parametrize("draft", [product(), room(), concert()], ids=lambda d: d.kind)
     def test_takes_a_good_one(self, draft) -> None:
         rules.check_draft(draft)
+
+    def test_takes_discounts_that_rise_in_any_order(self) -> None:
+        steps = _steps((30, 20), (7, 10))
+        rules.check_draft(_priced(room, Pricing(length_discounts=steps, quantity_discounts=steps)))
+
+    def test_refuses_to_let_by_the_hour_what_was_sold_by_the_day(self) -> None:
+        known = uuid4()
+        offer = OfferDraft(id=known, price=1, by_hour=True)
+        draft = room(kind=Kind.RENTAL, category="bikes", offers=(offer,))
+        rules.check_draft(draft, Kind.RENTAL)
+        rules.check_draft(draft, Kind.RENTAL, {known: True})
+        with pytest.raises(InvalidFields) as refused:
+            rules.check_draft(draft, Kind.RENTAL, {known: False})
+        assert list(refused.value.details["problems"]) == ["offers.0.by_hour"]
 
     def test_takes_seasons_that_touch(self) -> None:
         rules.check_draft(room(seasons=(_season(5, 9), _season(0, 4))))
@@ -161,14 +57,35 @@ class TestCheckDraft:
         [
             (room(seasons=(_season(0, 5), _season(5, 9))), "offers.0.seasons"),
             (room(seasons=(_season(5, 4),)), "offers.0.seasons"),
-            (room(seasons=(_season(0, 5, rules.PRICE_MAX + 1),)), "offers.0.seasons"),
-            (room(price=rules.PRICE_MAX + 1), "offers.0.price"),
+            (room(seasons=(_season(0, 5, PRICE_MAX + 1),)), "offers.0.seasons"),
+            (room(price=PRICE_MAX + 1), "offers.0.price"),
             (room(place=Place(city="Суздаль", timezone="Mars/Crater")), "place.timezone"),
             (room(place=Place(city="")), "place.city"),
             (
                 product(offers=(OfferDraft(price=1, seasons=(_season(0, 1),)),)),
                 "offers.0.seasons",
             ),
+            (_priced(product, Pricing(weekdays=(FRIDAY,))), "offers.0.pricing.weekdays"),
+            (_priced(concert, Pricing(deposit=1)), "offers.0.pricing.deposit"),
+            (
+                _priced(product, Pricing(length_discounts=_steps((2, 5)))),
+                "offers.0.pricing.length_discounts",
+            ),
+            (_priced(room, Pricing(weekdays=(FRIDAY, FRIDAY))), "offers.0.pricing.weekdays"),
+            (
+                _priced(room, Pricing(weekdays=(WeekdayPrice(weekday=0, price=PRICE_MAX + 1),))),
+                "offers.0.pricing.weekdays",
+            ),
+            (_priced(room, Pricing(deposit=PRICE_MAX + 1)), "offers.0.pricing.deposit"),
+            (
+                _priced(room, Pricing(length_discounts=_steps((7, 10), (30, 10)))),
+                "offers.0.pricing.length_discounts",
+            ),
+            (
+                _priced(product, Pricing(quantity_discounts=_steps((3, 10), (3, 20)))),
+                "offers.0.pricing.quantity_discounts",
+            ),
+            (_priced(room, Pricing(), by_hour=True), "offers.0.by_hour"),
         ],
     )
     def test_names_the_field_that_is_wrong(self, draft, field) -> None:

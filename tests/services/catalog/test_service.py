@@ -1,12 +1,14 @@
 """Writing listings: who may, what is kept, what is told."""
 
 import asyncio
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from dvor.contracts.catalog import (
     ExternalIdTaken,
+    Kind,
     ListingStatus,
     NotOnSale,
     OfferDraft,
@@ -17,7 +19,10 @@ from dvor.contracts.catalog import (
     UnknownListing,
     UnknownOffer,
 )
+from dvor.contracts.pricing import Discount, Pricing, WeekdayPrice
 from dvor.kernel.errors import Forbidden, InvalidFields, Refusal, Unauthenticated
+from dvor.kernel.money import Money
+from dvor.kernel.periods import DateRange, HourRange
 from tests.services.catalog.drafts import (
     ADMIN,
     STRANGER,
@@ -185,6 +190,26 @@ class TestChange:
             changed = await scene.catalog.change(shown.id, shown.version, product("Чашка"))
         assert changed.seller_id == scene.seller.user_id
 
+    async def test_lets_by_the_hour_or_the_day_whatever_was_once_on_sale(self, scene) -> None:
+        bike = room(kind=Kind.RENTAL, category="bikes")
+        listing = await scene.create(bike)
+        old = listing.offers[0].id
+
+        async def switch(version: int, by_hour: bool) -> int:
+            offer = OfferDraft(id=old, price=1, by_hour=by_hour)
+            draft = bike.model_copy(update={"offers": (offer,)})
+            return (await scene.catalog.change(listing.id, version, draft)).version
+
+        with scene.house.calling(scene.seller):
+            version = await switch(listing.version, by_hour=True)
+            version = await switch((await scene.catalog.publish(listing.id)).version, by_hour=True)
+            with pytest.raises(InvalidFields):
+                await switch(version, by_hour=False)
+            other = bike.model_copy(update={"offers": (OfferDraft(price=1),)})
+            version = (await scene.catalog.change(listing.id, version, other)).version
+            with pytest.raises(InvalidFields):
+                await switch(version, by_hour=False)
+
     async def test_keeps_the_external_id_when_none_is_given(self, scene) -> None:
         before = await scene.create(product(external_id="7"))
         with scene.house.calling(scene.seller):
@@ -273,6 +298,36 @@ class TestQuote:
         assert [line.total.amount for line in quote.lines] == [300_000, 387_000]
         assert quote.total.amount == 687_000
         assert quote.lines[0].offer.timezone == "Europe/Moscow"
+
+    async def test_prices_by_what_the_seller_wrote(self, scene) -> None:
+        pricing = Pricing(
+            weekdays=(WeekdayPrice(weekday=5, price=600_000),),
+            length_discounts=(Discount(least=2, percent=10),),
+            quantity_discounts=(Discount(least=3, percent=5),),
+            deposit=100_000,
+        )
+        offer = OfferDraft(price=500_000, pricing=pricing)
+        listing = await scene.publish(room(offers=(offer,)))
+        assert listing.offers[0].pricing == pricing
+        saturday = date(2026, 10, 3)
+        assert listing.offers[0].price_on(saturday) == 600_000
+        dates = DateRange(start=date(2026, 10, 2), end=date(2026, 10, 4))
+        line = QuoteLine(offer_id=listing.offers[0].id, quantity=1, dates=dates)
+        found = (await scene.catalog.quote((line,))).lines[0]
+        assert found.day_prices == (500_000, 600_000)
+        assert [part.amount for part in found.parts] == [500_000, 600_000, -110_000]
+        assert found.total.amount == 990_000
+        assert found.deposit == Money(amount=100_000, currency="RUB")
+
+    async def test_prices_hours_of_what_is_let_by_the_hour(self, scene) -> None:
+        offer = OfferDraft(price=30_000, by_hour=True)
+        listing = await scene.publish(room(kind=Kind.RENTAL, category="bikes", offers=(offer,)))
+        facts = await scene.catalog.offers((listing.offers[0].id,))
+        assert (listing.offers[0].by_hour, facts.items[0].by_hour) == (True, True)
+        begins = datetime(2026, 10, 2, 9, tzinfo=UTC)
+        hours = HourRange(start=begins, end=begins + timedelta(hours=4))
+        line = QuoteLine(offer_id=listing.offers[0].id, quantity=2, hours=hours)
+        assert (await scene.catalog.quote((line,))).total.amount == 240_000
 
     async def test_a_draft_cannot_be_bought_even_by_its_seller(self, scene) -> None:
         listing = await scene.create(product())

@@ -27,6 +27,7 @@ from dvor.contracts.payments import (
     PaymentStatus,
     UnknownPayment,
 )
+from dvor.contracts.pricing import PartKind, PricePart
 from dvor.kernel import clock, ids
 from dvor.kernel.caller import Caller, Role
 from dvor.kernel.errors import Conflict, Unavailable
@@ -34,6 +35,16 @@ from dvor.kernel.money import Money
 from tests.conftest import House, MakeHouse
 
 PRICE = 1_000
+DEPOSIT = 300
+
+
+def explained(quantity: int) -> tuple[PricePart, ...]:
+    """How the price of so many comes about."""
+    return (
+        PricePart(
+            kind=PartKind.WEEKDAY, units=1, price=PRICE, weekdays=(4,), amount=PRICE * quantity
+        ),
+    )
 
 
 @dataclass
@@ -81,6 +92,8 @@ class FakeCatalog:
                 unit_price=Money(amount=PRICE, currency="RUB"),
                 total=Money(amount=PRICE * line.quantity, currency="RUB"),
                 day_prices=(PRICE,),
+                parts=explained(line.quantity),
+                deposit=Money(amount=DEPOSIT * line.quantity, currency="RUB"),
             )
             for line in lines
         )

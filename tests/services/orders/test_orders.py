@@ -26,7 +26,7 @@ from dvor.contracts.payments import PaymentStatus
 from dvor.kernel import clock, webhooks
 from dvor.kernel.caller import Caller
 from dvor.kernel.errors import Forbidden, Unauthenticated, Unavailable
-from tests.services.orders.conftest import PRICE, Scene
+from tests.services.orders.conftest import DEPOSIT, PRICE, Scene, explained
 
 
 @dataclass
@@ -107,6 +107,14 @@ class TestPlace:
         assert order.pay_path == "/pay/x"
         assert moves.hold_status() is HoldStatus.HELD
         assert told(order) == ["created", "hold_taken", "payment_requested"]
+
+    async def test_keeps_how_the_price_came_about_and_leaves_the_deposit_out(
+        self, moves: Moves
+    ) -> None:
+        line = (await moves.place()).lines[0]
+        assert line.parts == explained(1)
+        assert line.total.amount == PRICE
+        assert line.deposit is not None and line.deposit.amount == DEPOSIT
 
     async def test_strangers_must_sign_in(self, moves: Moves) -> None:
         with pytest.raises(Unauthenticated):

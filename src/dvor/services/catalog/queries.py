@@ -19,9 +19,11 @@ from dvor.contracts.catalog import (
     Season,
     Text,
 )
+from dvor.contracts.pricing import Pricing
 from dvor.kernel.db import Connection, Record
 from dvor.kernel.money import Money
 from dvor.services.catalog import rules
+from dvor.services.catalog.pricing import Priced
 
 _LISTING = """
 SELECT l.id, l.seller_id, l.external_id, l.kind, l.status, l.category, l.title_ru, l.title_en,
@@ -29,7 +31,8 @@ SELECT l.id, l.seller_id, l.external_id, l.kind, l.status, l.category, l.title_r
        l.attributes, l.currency, l.version, l.created_at,
        (SELECT jsonb_agg(
             jsonb_build_object('id', o.id, 'name', jsonb_build_object('ru', name_ru, 'en', name_en),
-                               'price', price, 'seasons', seasons)
+                               'price', price, 'seasons', seasons, 'by_hour', by_hour,
+                               'pricing', pricing)
             ORDER BY position)
         FROM offers o WHERE o.listing_id = l.id AND o.active) AS offers
 FROM listings l
@@ -37,7 +40,8 @@ FROM listings l
 
 _FACTS = """
 SELECT o.id, o.listing_id, l.seller_id, l.kind, l.category, l.title_ru, l.title_en,
-       o.name_ru, o.name_en, o.price, o.seasons, l.currency, l.timezone, l.starts_at,
+       o.name_ru, o.name_en, o.price, o.seasons, o.by_hour, o.pricing, l.currency, l.timezone,
+       l.starts_at,
        coalesce(l.ends_at, l.starts_at) AS over_at,
        CASE WHEN o.active THEN l.status ELSE 'archived' END AS status
 FROM offers o JOIN listings l ON l.id = o.listing_id
@@ -74,6 +78,8 @@ def _offer(offer: dict[str, Any], currency: str) -> Offer:
         name=Text(**offer["name"]),
         price=Money(amount=offer["price"], currency=currency),
         seasons=_seasons(offer["seasons"]),
+        by_hour=offer["by_hour"],
+        pricing=Pricing.model_validate(offer["pricing"]),
     )
 
 
@@ -123,11 +129,11 @@ async def by_external_ids(
     return tuple(ExternalListing(external_id=r["external_id"], listing=_listing(r)) for r in rows)
 
 
-async def priced_offers(db: Connection, offer_ids: Sequence[UUID]) -> dict[UUID, rules.Priced]:
-    """Offers that exist, with their seasons and the end of their event."""
+async def priced_offers(db: Connection, offer_ids: Sequence[UUID]) -> dict[UUID, Priced]:
+    """Offers that exist, with all that their price depends on and the end of their event."""
     rows = await db.fetch(_FACTS, list(offer_ids))
     return {
-        row["id"]: rules.Priced(
+        row["id"]: Priced(
             facts=OfferFacts(
                 id=row["id"],
                 listing_id=row["listing_id"],
@@ -140,8 +146,10 @@ async def priced_offers(db: Connection, offer_ids: Sequence[UUID]) -> dict[UUID,
                 timezone=row["timezone"] or Place.model_fields["timezone"].default,
                 starts_at=row["starts_at"],
                 picture=rules.picture(row["listing_id"], row["kind"], row["category"]),
+                by_hour=row["by_hour"],
             ),
             seasons=_seasons(row["seasons"]),
+            pricing=Pricing.model_validate(row["pricing"]),
             ends_at=row["over_at"],
         )
         for row in rows
@@ -217,10 +225,10 @@ async def set_status(db: Connection, listing_id: UUID, status: ListingStatus) ->
     )
 
 
-async def offer_ids(db: Connection, listing_id: UUID) -> set[UUID]:
-    """Ids of all offers a listing ever had. The listing is locked already."""
-    rows = await db.fetch("SELECT id FROM offers WHERE listing_id = $1", listing_id)
-    return {row["id"] for row in rows}
+async def offers_by_hour(db: Connection, listing_id: UUID) -> dict[UUID, bool]:
+    """All offers a listing ever had, and which are let by the hour. The listing is locked."""
+    rows = await db.fetch("SELECT id, by_hour FROM offers WHERE listing_id = $1", listing_id)
+    return {row["id"]: row["by_hour"] for row in rows}
 
 
 async def write_offers(
@@ -230,17 +238,22 @@ async def write_offers(
     await db.execute(
         """
         WITH given AS (
-            SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::text[])
-                WITH ORDINALITY AS g (id, name_ru, name_en, price, seasons, position)
+            SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::text[],
+                                 $7::boolean[], $8::text[])
+                WITH ORDINALITY AS g (id, name_ru, name_en, price, seasons, by_hour, pricing,
+                                      position)
         ), ended AS (
             UPDATE offers SET active = false
             WHERE listing_id = $1 AND active AND id <> ALL ($2::uuid[])
         )
-        INSERT INTO offers AS o (id, listing_id, position, name_ru, name_en, price, seasons)
-        SELECT id, $1, position, name_ru, name_en, price, seasons::jsonb FROM given
+        INSERT INTO offers AS o (id, listing_id, position, name_ru, name_en, price, seasons,
+                                 by_hour, pricing)
+        SELECT id, $1, position, name_ru, name_en, price, seasons::jsonb, by_hour, pricing::jsonb
+        FROM given
         ON CONFLICT ON CONSTRAINT offers_pkey DO UPDATE SET
             position = excluded.position, active = true, name_ru = excluded.name_ru,
-            name_en = excluded.name_en, price = excluded.price, seasons = excluded.seasons
+            name_en = excluded.name_en, price = excluded.price, seasons = excluded.seasons,
+            by_hour = excluded.by_hour, pricing = excluded.pricing
         WHERE o.listing_id = $1
         """,
         listing_id,
@@ -249,6 +262,8 @@ async def write_offers(
         [offer.name.en for offer in draft.offers],
         [offer.price for offer in draft.offers],
         [_seasons_json(offer.seasons) for offer in draft.offers],
+        [offer.by_hour for offer in draft.offers],
+        [offer.pricing.model_dump_json(exclude_defaults=True) for offer in draft.offers],
     )
 
 

@@ -29,7 +29,7 @@ from dvor.kernel.caller import Role, current, require_role, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Tx, caller_key
 from dvor.kernel.errors import Forbidden
-from dvor.services.catalog import queries, rules, searches
+from dvor.services.catalog import pricing, queries, rules, searches
 from dvor.services.catalog.lists import CachedLists
 
 
@@ -95,10 +95,11 @@ class CatalogService:
     async def change(self, listing_id: UUID, version: int, draft: ListingDraft) -> Listing:
         async with self.db.tx() as tx:
             before = await _own(tx, listing_id)
-            rules.check_draft(draft, before.kind)
+            known = await queries.offers_by_hour(tx, listing_id)
+            settled = None if before.status is ListingStatus.DRAFT else known
+            rules.check_draft(draft, before.kind, settled)
             if before.version != version:
                 raise Outdated
-            known = await queries.offer_ids(tx, listing_id)
             for offer in draft.offers:
                 if offer.id is not None and offer.id not in known:
                     raise UnknownOffer(offer_id=offer.id)
@@ -134,7 +135,7 @@ class CatalogService:
 
     async def quote(self, lines: tuple[QuoteLine, ...]) -> Quote:
         priced = await queries.priced_offers(self.db, [line.offer_id for line in lines])
-        return rules.price_lines(lines, priced, clock.now())
+        return pricing.price_lines(lines, priced, clock.now())
 
 
 def _refusing(tx: Tx) -> AbstractAsyncContextManager[None]:

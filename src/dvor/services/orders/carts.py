@@ -8,6 +8,7 @@ from uuid import UUID
 from dvor.contracts.catalog import Catalog, PricedLine, QuoteLine
 from dvor.contracts.inventory import Hold, HoldEnded, Inventory
 from dvor.contracts.orders import Cart, CartLine, UnknownLine, Wish
+from dvor.contracts.pricing import PartKind, PricePart
 from dvor.kernel import clock, ids, texts
 from dvor.kernel.caller import current, require_user
 from dvor.kernel.config import Settings
@@ -222,6 +223,14 @@ class Carts:
                 unit_price=offer.price,
                 total=offer.price.times(units * wish.quantity),
                 day_prices=(offer.price.amount,) * units,
+                parts=(
+                    PricePart(
+                        kind=PartKind.BASE,
+                        units=units,
+                        price=offer.price.amount,
+                        amount=offer.price.amount * units * wish.quantity,
+                    ),
+                ),
             )
             return line, texts.refusal(refusal)
 
@@ -243,6 +252,8 @@ def _line(stored: StoredLine, priced: PricedLine, problem: str) -> CartLine:
         problem=problem,
         starts_at=priced.offer.starts_at,
         timezone=priced.offer.timezone,
+        parts=priced.parts,
+        deposit=priced.deposit,
     )
 
 

@@ -128,8 +128,8 @@ async def insert_order(
     await tx.executemany(
         "INSERT INTO order_lines (id, order_id, position, offer_id, listing_id, seller_id, kind,"
         " title, name, picture, quantity, start_date, end_date, starts_at, timezone, units,"
-        " day_prices, unit_price, total)"
-        " VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19)",
+        " day_prices, unit_price, total, parts, deposit)"
+        " VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21)",
         [
             (
                 ids.derived(order_id, "line", position),
@@ -151,6 +151,8 @@ async def insert_order(
                 list(line.day_prices),
                 line.unit_price.amount,
                 line.total.amount,
+                [part.model_dump(exclude_defaults=True) for part in line.parts],
+                line.deposit.amount if line.deposit else 0,
             )
             for position, line in enumerate(quote.lines)
         ],
@@ -174,7 +176,7 @@ ORDER = """
 SELECT o.*, (
     SELECT json_agg(l ORDER BY l.position) FROM (
         SELECT id, offer_id, listing_id, seller_id, kind, title, name, picture, quantity,
-            start_date, end_date, starts_at, timezone, units, unit_price, total, position
+            start_date, end_date, starts_at, timezone, units, unit_price, total, parts, deposit, position
         FROM order_lines WHERE order_id = o.id
     ) l
 ) AS lines, (

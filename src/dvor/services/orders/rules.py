@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from dvor.contracts.catalog import PricedLine, Quote, QuoteLine
+from dvor.contracts.catalog import Quote, QuoteLine
 from dvor.contracts.inventory import Claim
 from dvor.contracts.orders import CartFull, OrderStatus, Wish
 from dvor.contracts.payments import PaymentStatus
@@ -80,11 +80,6 @@ def claims(wishes: Iterable[Wish]) -> tuple[Claim, ...]:
 def sellers(quote: Quote) -> tuple[UUID, ...]:
     """Who sells what is quoted, each once."""
     return tuple(sorted({line.offer.seller_id for line in quote.lines}))
-
-
-def charged(line: PricedLine) -> int:
-    """What a line costs in minor units: the sum of its days' prices, times the quantity."""
-    return sum(line.day_prices) * line.quantity
 
 
 def refundable(status: PaymentStatus) -> bool:

@@ -86,6 +86,10 @@ def _line(line: dict[str, Any], currency: str) -> OrderLine:
             "units": line["units"],
             "unit_price": {"amount": line["unit_price"], "currency": currency},
             "total": {"amount": line["total"], "currency": currency},
+            "parts": line["parts"],
+            "deposit": {"amount": line["deposit"], "currency": currency}
+            if line["deposit"]
+            else None,
         }
     )
 
