@@ -148,7 +148,7 @@ class TestCleanWorld:
         report = await world.audit()
         assert report.clean, report.to_json()
         examined = {f.id: f.examined for f in report.findings if f.id != "I10" and not f.skipped}
-        assert examined.keys() == {"I1", "I2", "I5", "I6", "I12", "I13"}
+        assert examined.keys() == {"I1", "I2", "I5", "I6", "I12", "I13", "I14"}
         assert all(examined.values()), examined
 
     async def test_databases_that_are_not_given_are_named_as_skipped(self, world: World) -> None:

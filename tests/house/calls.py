@@ -198,6 +198,17 @@ async def _calendar(w: World, _who: Person) -> Call:
     return Call({"offer_id": offer_of(w.stay)}, {"params": dates})
 
 
+async def _closing(w: World, _who: Person) -> Call:
+    dates = stay_dates().model_dump(mode="json")
+    return Call({"offer_id": offer_of(w.stay)}, {"body": {"dates": dates}})
+
+
+async def closure(w: World, _who: Person) -> Call:
+    with w.seller.asking():
+        closed = await w.house.inventory.close_dates(offer_of(w.stay), stay_dates())
+    return Call({"closure_id": closed.id})
+
+
 async def _availability(w: World, _who: Person) -> Call:
     return Call(more={"params": {"offer_id": str(offer_of(w.product))}})
 
@@ -327,6 +338,11 @@ ROUTES: dict[str, Build] = {
     "POST /api/v1/listings/{listing_id}/archive @draft": _unpublished,
     "POST /api/v1/quotes": _quote,
     "GET /api/v1/offers/{offer_id}/calendar": _calendar,
+    "POST /api/v1/offers/{offer_id}/closures": _closing,
+    "GET /api/v1/offers/{offer_id}/closures": _calendar,
+    "DELETE /api/v1/closures/{closure_id}": closure,
+    "GET /api/v1/offers/{offer_id}/occupancy": _calendar,
+    "GET /api/v1/offers/{offer_id}/bookings": _calendar,
     "GET /api/v1/availability": _availability,
     "GET /api/v1/availability/search": _with(params={"kind": "product"}),
     "PUT /api/v1/offers/{offer_id}/supply": _supply,

@@ -223,10 +223,12 @@ NOUNS = {
     "identity": {
         "keyring.py", "password_strength.py", "passwords.py", "proofs.py", "threads.py", "views.py",
     },
-    "inventory": {"allocation.py", "availability.py", "engine.py", "seating.py", "seats.py"},
+    "inventory": {
+        "allocation.py", "availability.py", "closure_rules.py", "closures.py", "engine.py",
+        "seating.py", "seats.py",
+    },
     "notifications": {"letters.py", "wording.py"},
     "orders": {"carts.py", "steps.py", "views.py"},
-    "payments": set(),
 }  # fmt: skip
 """What a service has besides: nouns that service.py had grown too small for."""
 
@@ -351,8 +353,8 @@ RULES = {
         ),
     ),
     "pure rules": Rule(
-        "rules.py decides; it asks nobody and knows no time",
-        ("src/dvor/services/*/rules.py",),
+        "rules.py decides (and closure_rules.py and the like); it asks nobody and knows no time",
+        ("src/dvor/services/*/rules.py", "src/dvor/services/*/*_rules.py"),
         impurities,
         (
             ("src/dvor/services/orders/rules.py", "from dvor.kernel import clock"),

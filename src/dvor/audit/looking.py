@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from dvor.audit import answers, bookings, histories, prices, units
+from dvor.audit import answers, bookings, closures, histories, prices, units
 from dvor.audit.report import Check, Finding, Look, Report
 from dvor.kernel.db import raw_connection
 
 CHECKS: tuple[Check, ...] = (
     *units.CHECKS,
+    *closures.CHECKS,
     *bookings.CHECKS,
     *answers.CHECKS,
     *prices.CHECKS,

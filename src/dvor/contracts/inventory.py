@@ -8,10 +8,11 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from dvor.contracts.availability import AvailabilitySearch, AvailableOffers
+from dvor.contracts.closures import Bookings, Closure, Closures, Occupancies
 from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatName, SeatStates
 from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound
 from dvor.kernel.events import Event
-from dvor.kernel.messages import Bool, Count, Instant, Int, Message
+from dvor.kernel.messages import Bool, Count, Instant, Int, Line, Message
 from dvor.kernel.periods import DateRange, HourRange, Weekday
 
 OfferIds = Annotated[tuple[UUID, ...], Field(max_length=500)]
@@ -384,4 +385,35 @@ class Inventory(Protocol):
 
         Raises SoldOut, UnknownSupply, NoSeats.
         """
+        ...
+
+    async def close_dates(
+        self,
+        offer_id: UUID,
+        dates: DateRange,
+        units: Quantity = 1,
+        note: Line = "",
+        room_id: UUID | None = None,
+    ) -> Closure:
+        """Close units on all of `dates`: what is free at once, the rest when it becomes free.
+
+        `room_id` says which room. The offer's seller and admins. Raises UnknownSupply, NeedsDates,
+        InThePast, TooFarAhead, TooManyClosures.
+        """
+        ...
+
+    async def reopen(self, closure_id: UUID) -> None:
+        """End a closure. The offer's seller and admins. Raises UnknownClosure, ClosedElsewhere."""
+        ...
+
+    async def closures(self, offer_id: UUID, dates: DateRange) -> Closures:
+        """What is closed on some of `dates`, with conflicts. The offer's seller and admins."""
+        ...
+
+    async def occupancy(self, offer_id: UUID, dates: DateRange) -> Occupancies:
+        """What is closed, promised and free day by day. The offer's seller and admins."""
+        ...
+
+    async def bookings(self, offer_id: UUID, dates: DateRange) -> Bookings:
+        """What is held and booked on some of `dates`. The offer's seller and admins."""
         ...

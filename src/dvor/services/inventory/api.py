@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from dvor.contracts.availability import AvailabilitySearch, AvailableOffers
 from dvor.contracts.catalog import Kind
+from dvor.contracts.closures import Bookings, Closure, Closures, Occupancies, Units
 from dvor.contracts.inventory import (
     Calendar,
     FreeList,
@@ -20,12 +21,14 @@ from dvor.contracts.inventory import (
 )
 from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatStates
 from dvor.kernel.http import api_router, contract
-from dvor.kernel.messages import Count, Instant, Message
+from dvor.kernel.messages import Count, Instant, Line, Message
 from dvor.kernel.periods import DateRange, HourRange
 
 router = api_router(prefix="", tags=["availability"])
+closures = api_router(prefix="", tags=["closures"])
 
 InventoryContract = Annotated[Inventory, contract(Inventory)]
+Dates = Annotated[DateRange, Query()]
 
 
 class SupplyStatement(Message):
@@ -169,3 +172,41 @@ async def best_seats(
 ) -> BestSeats:
     """Free seats of a tier that go together best."""
     return await inventory.best_seats(offer_id, quantity, accessible)
+
+
+class ClosureDraft(Message):
+    """What to close."""
+
+    dates: DateRange
+    units: Units = 1
+    note: Line = ""
+
+
+@closures.post("/offers/{offer_id}/closures", status_code=201)
+async def close(offer_id: UUID, draft: ClosureDraft, inventory: InventoryContract) -> Closure:
+    """Close units on all of the dates. The offer's seller and admins."""
+    return await inventory.close_dates(offer_id, draft.dates, draft.units, draft.note)
+
+
+@closures.delete("/closures/{closure_id}", status_code=204)
+async def reopen(closure_id: UUID, inventory: InventoryContract) -> None:
+    """End a closure. The offer's seller and admins."""
+    await inventory.reopen(closure_id)
+
+
+@closures.get("/offers/{offer_id}/closures")
+async def list_closures(offer_id: UUID, dates: Dates, inventory: InventoryContract) -> Closures:
+    """What is closed on some of the days from `start` up to `end`, with conflicts."""
+    return await inventory.closures(offer_id, dates)
+
+
+@closures.get("/offers/{offer_id}/occupancy")
+async def occupancy(offer_id: UUID, dates: Dates, inventory: InventoryContract) -> Occupancies:
+    """What is closed, promised and free day by day. The offer's seller and admins."""
+    return await inventory.occupancy(offer_id, dates)
+
+
+@closures.get("/offers/{offer_id}/bookings")
+async def bookings(offer_id: UUID, dates: Dates, inventory: InventoryContract) -> Bookings:
+    """What is held and booked on some of the days. The offer's seller and admins."""
+    return await inventory.bookings(offer_id, dates)

@@ -288,16 +288,6 @@ async def lock_cells_from(db: Connection, offer_id: UUID, first_slot: int) -> di
     return {(row["offer_id"], row["slot"]): _cell(row) for row in rows}
 
 
-async def resize_cells(db: Connection, offer_id: UUID, first_slot: int, capacity: int) -> None:
-    """Set the capacity of an offer's locked cells from a slot on."""
-    await db.execute(
-        "UPDATE cells SET capacity = $3 WHERE offer_id = $1 AND slot >= $2",
-        offer_id,
-        first_slot,
-        capacity,
-    )
-
-
 async def state_rules(db: Connection, offer: Offer, listing_id: UUID) -> Offer:
     """Write an offer's rules. `open` counts for a new offer only."""
     row = await db.fetchrow(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from dvor.contracts.availability import AvailabilitySearch, AvailableOffers
 from dvor.contracts.catalog import Catalog, Kind, ListingStatus, OfferFacts
+from dvor.contracts.closures import Bookings, Closure, Closures, Occupancies, UnknownClosure
 from dvor.contracts.inventory import (
     Calendar,
     Claims,
@@ -40,8 +41,10 @@ from dvor.kernel.db import Database
 from dvor.kernel.errors import Forbidden
 from dvor.kernel.messages import Bool, Count, Int
 from dvor.kernel.periods import DateRange
-from dvor.services.inventory import availability, queries, rules
+from dvor.services.inventory import availability, closure_queries, queries, rules
 from dvor.services.inventory.allocation import Confirm, Expire, Release, Take
+from dvor.services.inventory.closure_queries import ALL_SLOTS_END
+from dvor.services.inventory.closures import ClosureDesk
 from dvor.services.inventory.engine import Engine
 from dvor.services.inventory.seats import Seats
 
@@ -58,6 +61,7 @@ class InventoryService:
         self.catalog = catalog
         self.engine = Engine(db, settings)
         self.seats = Seats(db, catalog)
+        self.desk = ClosureDesk(db, settings)
 
     async def stop(self) -> None:
         """Answer those who wait for a hold."""
@@ -74,7 +78,7 @@ class InventoryService:
                 raise SeatsCounted(offer_id=offer_id)
             cells = await queries.lock_cells_from(tx, offer_id, first)
             rules.check_cut(offer_id, quantity, cells)
-            await queries.resize_cells(tx, offer_id, first, quantity)
+            await closure_queries.fit_cells(tx, offer_id, range(first, ALL_SLOTS_END))
             tx.emit(SupplyChanged(offer_id=offer_id, quantity=quantity))
         promised = 0 if offer.dated else sum(cell.promised for cell in cells.values())
         return Supply(
@@ -184,6 +188,43 @@ class InventoryService:
     ) -> BestSeats:
         """Free seats of a tier that go together best."""
         return await self.seats.best(offer_id, quantity, accessible=accessible)
+
+    async def close_dates(
+        self,
+        offer_id: UUID,
+        dates: DateRange,
+        units: int = 1,
+        note: str = "",
+        room_id: UUID | None = None,
+    ) -> Closure:
+        """Close units; what is promised stays promised."""
+        await self._own(offer_id)
+        return await self.desk.close(offer_id, dates, units, note, room_id)
+
+    async def reopen(self, closure_id: UUID) -> None:
+        """End a closure; a foreign one does not exist."""
+        require_user()
+        closure = await self.desk.stored(closure_id)
+        try:
+            await self._own(closure.offer_id)
+        except (UnknownSupply, Forbidden):
+            raise UnknownClosure from None
+        await self.desk.reopen(closure)
+
+    async def closures(self, offer_id: UUID, dates: DateRange) -> Closures:
+        """What is closed, with conflicts."""
+        await self._own(offer_id)
+        return await self.desk.closures(offer_id, dates)
+
+    async def occupancy(self, offer_id: UUID, dates: DateRange) -> Occupancies:
+        """What is closed, promised and free day by day."""
+        await self._own(offer_id)
+        return await self.desk.occupancy(offer_id, dates)
+
+    async def bookings(self, offer_id: UUID, dates: DateRange) -> Bookings:
+        """What is held and booked."""
+        await self._own(offer_id)
+        return await self.desk.bookings(offer_id, dates)
 
     async def expire_due(self) -> int:
         """End one batch of holds past their deadline; answers how many. For the sweeper."""

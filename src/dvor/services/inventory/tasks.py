@@ -27,3 +27,9 @@ async def sweep(service: "InventoryService") -> None:
     """Free what is held past its deadline."""
     while await service.expire_due():
         pass
+
+
+@timer(every_seconds=2)
+async def follow_up_closures(service: "InventoryService") -> None:
+    """Close what should have been closed and has become free."""
+    await service.desk.follow_up()
