@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Annotated, Protocol
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dvor.contracts.catalog import Kind, Text
 from dvor.contracts.pricing import PricePart
@@ -43,7 +43,15 @@ class Wish(Message):
     dates: DateRange | None = None
     hours: HourRange | None = None
     seats: Seats = ()
-    """As many as `quantity`; empty where places have numbers: the best together."""
+    """Where places have numbers: chosen ones. For what `quantity` asks beyond them the best
+    together are taken.
+    """
+
+    @model_validator(mode="after")
+    def _has_no_more_seats_than_asked(self) -> "Wish":
+        if len(set(self.seats)) != len(self.seats) or len(self.seats) > self.quantity:
+            raise ValueError("different seats, up to as many as the quantity")
+        return self
 
 
 class CartLine(Message):

@@ -107,6 +107,8 @@ class FakeInventory:
 
     holds: dict[UUID, Hold] = field(default_factory=dict)
     sold_out: set[UUID] = field(default_factory=set)
+    seated: set[UUID] = field(default_factory=set)
+    """Of these, who names no seats gets `A`, `B`, ..."""
     down: bool = False
 
     async def hold(
@@ -119,11 +121,17 @@ class FakeInventory:
         old = self.holds.get(hold_id)
         if old and old.status is HoldStatus.RELEASED:
             raise HoldEnded
+        claims = tuple(self._with_seats(claim) for claim in claims)
         until = clock.now() + timedelta(minutes=15)
         self.holds[hold_id] = Hold(
             id=hold_id, status=HoldStatus.HELD, claims=claims, expires_at=until
         )
         return self.holds[hold_id]
+
+    def _with_seats(self, claim: Claim) -> Claim:
+        if claim.seats or claim.offer_id not in self.seated:
+            return claim
+        return claim.model_copy(update={"seats": tuple("ABCDEFGH"[: claim.quantity])})
 
     async def confirm(self, hold_id: UUID) -> Hold:
         """Confirm."""

@@ -72,6 +72,7 @@ class Carts:
                 wish.quantity,
                 wish.dates.start if wish.dates else None,
                 wish.dates.end if wish.dates else None,
+                wish.seats,
             )
             for wish in wishes
         ]
@@ -90,10 +91,7 @@ class Carts:
             cart = await self.made(guest)
             if all(line.id != line_id for line in cart.lines):
                 raise UnknownLine
-            lines = [
-                StoredLine(n.id, n.offer_id, quantity, n.start, n.end) if n.id == line_id else n
-                for n in cart.lines
-            ]
+            lines = [n.of(quantity) if n.id == line_id else n for n in cart.lines]
             changed = await self._replace(cart, [n for n in lines if n.quantity > 0], None)
             if changed:
                 return await self.shown(changed)
@@ -138,6 +136,8 @@ class Carts:
             await self.catalog.quote(rules.quote_lines(wishes))
             hold = await self.hold(hold_id, wishes)
             hold_id, held_until = hold.id, hold.expires_at
+            seats = rules.seats_held(wishes, hold.claims)
+            lines = [replace(n, seats=held) for n, held in zip(lines, seats, strict=True)]
         elif cart.lines:
             await self._let_go(hold_id)
             hold_id = ids.new()
@@ -254,6 +254,7 @@ def _line(stored: StoredLine, priced: PricedLine, problem: str) -> CartLine:
         timezone=priced.offer.timezone,
         parts=priced.parts,
         deposit=priced.deposit,
+        seats=stored.seats,
     )
 
 

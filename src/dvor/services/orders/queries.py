@@ -37,14 +37,22 @@ async def make_cart(db: Connection, customer_id: UUID | None, guest_hash: bytes 
 async def cart_lines(db: Connection, cart_id: UUID) -> list[StoredLine]:
     """The lines of a cart, oldest first."""
     rows = await db.fetch(
-        "SELECT id, offer_id, quantity, start_date, end_date FROM cart_lines"
+        "SELECT id, offer_id, quantity, start_date, end_date, seats FROM cart_lines"
         " WHERE cart_id = $1 ORDER BY position",
         cart_id,
     )
-    return [
-        StoredLine(r["id"], r["offer_id"], r["quantity"], r["start_date"], r["end_date"])
-        for r in rows
-    ]
+    return [_stored(row) for row in rows]
+
+
+def _stored(row: Record) -> StoredLine:
+    return StoredLine(
+        row["id"],
+        row["offer_id"],
+        row["quantity"],
+        row["start_date"],
+        row["end_date"],
+        tuple(row["seats"]),
+    )
 
 
 async def advance_cart(
@@ -71,10 +79,10 @@ async def replace_cart_lines(tx: Tx, cart_id: UUID, lines: Sequence[StoredLine])
         [line.id for line in lines],
     )
     await tx.executemany(
-        "INSERT INTO cart_lines (id, cart_id, offer_id, quantity, start_date, end_date)"
-        " VALUES ($1, $2, $3, $4, $5, $6)"
-        " ON CONFLICT (id) DO UPDATE SET quantity = excluded.quantity",
-        [(n.id, cart_id, n.offer_id, n.quantity, n.start, n.end) for n in lines],
+        "INSERT INTO cart_lines (id, cart_id, offer_id, quantity, start_date, end_date, seats)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        " ON CONFLICT (id) DO UPDATE SET quantity = excluded.quantity, seats = excluded.seats",
+        [(n.id, cart_id, n.offer_id, n.quantity, n.start, n.end, list(n.seats)) for n in lines],
     )
 
 
@@ -108,8 +116,12 @@ async def insert_order(
     hold_id: UUID,
     pay_until: datetime,
     quote: Quote,
+    seats: Sequence[Sequence[str]],
 ) -> bool:
-    """Write an order with its lines, waiting for its payment request; False if it exists."""
+    """Write an order with its lines, waiting for its payment request; False if it exists.
+
+    `seats`: those of each line.
+    """
     fresh = await tx.execute(
         "INSERT INTO orders (id, number, customer_id, status, hold_id, pay_until, total_amount,"
         " currency, pending_action, pending_since)"
@@ -128,8 +140,8 @@ async def insert_order(
     await tx.executemany(
         "INSERT INTO order_lines (id, order_id, position, offer_id, listing_id, seller_id, kind,"
         " title, name, picture, quantity, start_date, end_date, starts_at, timezone, units,"
-        " day_prices, unit_price, total, parts, deposit)"
-        " VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21)",
+        " day_prices, unit_price, total, parts, deposit, seats)"
+        " VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22)",
         [
             (
                 ids.derived(order_id, "line", position),
@@ -153,6 +165,7 @@ async def insert_order(
                 line.total.amount,
                 [part.model_dump(exclude_defaults=True) for part in line.parts],
                 line.deposit.amount if line.deposit else 0,
+                list(seats[position]),
             )
             for position, line in enumerate(quote.lines)
         ],
@@ -176,7 +189,8 @@ ORDER = """
 SELECT o.*, (
     SELECT json_agg(l ORDER BY l.position) FROM (
         SELECT id, offer_id, listing_id, seller_id, kind, title, name, picture, quantity,
-            start_date, end_date, starts_at, timezone, units, unit_price, total, parts, deposit, position
+            start_date, end_date, starts_at, timezone, units, unit_price, total, parts, deposit,
+            seats, position
         FROM order_lines WHERE order_id = o.id
     ) l
 ) AS lines, (
@@ -210,14 +224,11 @@ async def version(db: Connection, order_id: UUID) -> int | None:
 async def line_wishes(db: Connection, order_id: UUID) -> list[StoredLine]:
     """What an order's lines claim."""
     rows = await db.fetch(
-        "SELECT id, offer_id, quantity, start_date, end_date FROM order_lines"
+        "SELECT id, offer_id, quantity, start_date, end_date, seats FROM order_lines"
         " WHERE order_id = $1 ORDER BY position",
         order_id,
     )
-    return [
-        StoredLine(r["id"], r["offer_id"], r["quantity"], r["start_date"], r["end_date"])
-        for r in rows
-    ]
+    return [_stored(row) for row in rows]
 
 
 async def seller_ids(db: Connection, order_id: UUID) -> tuple[UUID, ...]:

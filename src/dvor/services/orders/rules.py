@@ -1,18 +1,20 @@
 """Pure decisions about carts and orders."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import islice
 from uuid import UUID
 
 from dvor.contracts.catalog import Quote, QuoteLine
-from dvor.contracts.inventory import Claim
+from dvor.contracts.inventory import Claim, LimitReached
 from dvor.contracts.orders import CartFull, OrderStatus, Wish
 from dvor.contracts.payments import PaymentStatus
 from dvor.kernel.periods import DateRange
 
 CART_LINES_MAX = 50
 QUANTITY_MAX = 1000
+SEATS_MAX = 50
 CANCELLABLE = frozenset({OrderStatus.CREATED, OrderStatus.PROCESSING, OrderStatus.PAID})
 
 
@@ -25,6 +27,8 @@ class StoredLine:
     quantity: int
     start: date | None
     end: date | None
+    seats: tuple[str, ...] = ()
+    """Chosen ones; fewer than `quantity` until the rest is held."""
 
     @property
     def dates(self) -> DateRange | None:
@@ -35,21 +39,34 @@ class StoredLine:
 
     def wish(self) -> Wish:
         """What the customer wants by this line."""
-        return Wish(offer_id=self.offer_id, quantity=self.quantity, dates=self.dates)
+        return Wish(
+            offer_id=self.offer_id, quantity=self.quantity, dates=self.dates, seats=self.seats
+        )
+
+    def plus(self, other: "StoredLine") -> "StoredLine":
+        """This line with another one for the same joined in; a seat in both counts once."""
+        new = tuple(seat for seat in other.seats if seat not in self.seats)
+        more = other.quantity - (len(other.seats) - len(new))
+        quantity = min(self.quantity + more, QUANTITY_MAX)
+        return replace(self, quantity=quantity, seats=self.seats + new)
+
+    def of(self, quantity: int) -> "StoredLine":
+        """This line with another quantity; of too many seats the first ones stay."""
+        return replace(self, quantity=quantity, seats=self.seats[:quantity])
 
 
 def joined(lines: Sequence[StoredLine], extra: Iterable[StoredLine]) -> list[StoredLine]:
     """The lines with more added: equal ones (same offer, same dates) become one.
 
-    Raises CartFull beyond 50 lines.
+    Raises CartFull beyond 50 lines, LimitReached beyond 50 seats of one tier.
     """
     found = {(line.offer_id, line.start, line.end): line for line in lines}
     for line in extra:
         key = (line.offer_id, line.start, line.end)
         old = found.get(key)
-        quantity = min(line.quantity + (old.quantity if old else 0), QUANTITY_MAX)
-        identifier = old.id if old else line.id
-        found[key] = StoredLine(identifier, line.offer_id, quantity, line.start, line.end)
+        found[key] = old.plus(line) if old else line
+        if len(found[key].seats) > SEATS_MAX:
+            raise LimitReached(offer_id=line.offer_id, limit=SEATS_MAX)
     if len(found) > CART_LINES_MAX:
         raise CartFull
     return list(found.values())
@@ -65,16 +82,28 @@ def quote_lines(wishes: Iterable[Wish]) -> tuple[QuoteLine, ...]:
 
 def claims(wishes: Iterable[Wish]) -> tuple[Claim, ...]:
     """Wishes as the inventory wants to hold them."""
-    return tuple(
-        Claim(
+    return tuple(claim for wish in wishes for claim in _claims(wish))
+
+
+def _claims(wish: Wish) -> Iterator[Claim]:
+    """Chosen seats are a claim of their own; the rest is another one."""
+    chosen = len(wish.seats)
+    if chosen:
+        yield Claim(offer_id=wish.offer_id, quantity=chosen, seats=wish.seats)
+    if wish.quantity > chosen:
+        yield Claim(
             offer_id=wish.offer_id,
-            quantity=wish.quantity,
+            quantity=wish.quantity - chosen,
             dates=wish.dates,
             hours=wish.hours,
-            seats=wish.seats,
         )
-        for wish in wishes
-    )
+
+
+def seats_held(wishes: Iterable[Wish], held: Iterable[Claim]) -> list[tuple[str, ...]]:
+    """The seats of each wish in the hold that was made of their claims."""
+    left = iter(held)
+    found = [tuple(islice(left, len(tuple(_claims(wish))))) for wish in wishes]
+    return [tuple(seat for claim in claims for seat in claim.seats) for claims in found]
 
 
 def sellers(quote: Quote) -> tuple[UUID, ...]:

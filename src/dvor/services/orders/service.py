@@ -115,11 +115,12 @@ class OrdersService:
             hold = await self.carts.hold(hold_id, wishes)
             pay_until = rules.pay_by(hold.expires_at, self.settings.payment_margin_seconds)
             number = ids.spoken(order_id)
+            seats = rules.seats_held(wishes, hold.claims)
             async with self.db.tx() as tx:
                 if cart is not None:
                     await self._empty(tx, cart)
                 fresh = await queries.insert_order(
-                    tx, order_id, number, require_user(), hold.id, pay_until, quote
+                    tx, order_id, number, require_user(), hold.id, pay_until, quote, seats
                 )
                 if fresh:
                     await queries.note(tx, order_id, "created")

@@ -90,6 +90,7 @@ def _line(line: dict[str, Any], currency: str) -> OrderLine:
             "deposit": {"amount": line["deposit"], "currency": currency}
             if line["deposit"]
             else None,
+            "seats": line["seats"],
         }
     )
 
