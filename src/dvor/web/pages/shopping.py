@@ -13,9 +13,13 @@ from dvor.contracts.inventory import (
     Closed,
     HoldEnded,
     InThePast,
+    LeavesSingleSeat,
+    LimitReached,
     NeedsDates,
+    NoSeats,
     SoldOut,
     TooFarAhead,
+    UnknownSeat,
     UnknownSupply,
 )
 from dvor.contracts.orders import (
@@ -49,6 +53,7 @@ QUANTITY_MAX = 1000
 
 REFUSALS = (
     SoldOut, Closed, InThePast, TooFarAhead, NeedsDates, UnknownSupply, HoldEnded,
+    LeavesSingleSeat, LimitReached, NoSeats, UnknownSeat,
     UnknownOffer, NotOnSale, WrongDates, MixedCurrencies, CartFull, UnknownLine,
 )  # fmt: skip
 
@@ -170,6 +175,10 @@ def advice(refusal: Refusal) -> str:
 
 
 def _sold_out(refusal: SoldOut) -> str:
+    if refusal.seat:
+        return _(
+            "Seat {seat} has just been taken by somebody else. Choose another.", seat=refusal.seat
+        )
     day = day_month(refusal.day)
     if not refusal.left:
         if day:
