@@ -81,6 +81,7 @@ def card(item: Listing) -> Card:
         starts_at=item.starts_at,
         price_from=item.offers[0].price,
         picture=item.picture,
+        offer_ids=tuple(offer.id for offer in item.offers),
     )
 
 

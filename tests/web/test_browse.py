@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dvor.kernel.ids import derived
+from dvor.web.finding import ROUNDS_MAX
 from tests.web.court import (
     HOTEL,
     JAZZ,
@@ -97,11 +98,38 @@ class TestResults:
         assert shop.catalog.asked[-1].kind is None
         assert "A price looks like" in html
 
-    async def test_dates_show_what_is_free_and_what_is_taken(self, shop: Shop) -> None:
+    async def test_dates_leave_only_what_is_free_then(self, shop: Shop) -> None:
         dates = f"start={soon(3)}&end={soon(5)}"
-        assert ">Free<" in await shop.page(f"/search?kind=stay&{dates}")
+        html = await shop.page(f"/search?kind=stay&{dates}")
+        assert f"/listings/{HOTEL.id}?start={soon(3)}" in html and "1 found" in html
         shop.inventory.taken = {soon(4)}
-        assert "Taken on these dates" in await shop.page(f"/search?kind=stay&{dates}")
+        html = await shop.page(f"/search?kind=stay&{dates}")
+        assert f"/listings/{HOTEL.id}" not in html and "Nothing is free on these dates" in html
+
+    async def test_dates_and_a_quantity_leave_what_has_as_many(self, shop: Shop) -> None:
+        dates = f"kind=stay&start={soon(3)}&end={soon(5)}"
+        assert f"/listings/{HOTEL.id}?" in await shop.page(f"/search?{dates}&quantity=3")
+        assert f"/listings/{HOTEL.id}?" not in await shop.page(f"/search?{dates}&quantity=4")
+        assert "A whole number" in await shop.page(f"/search?{dates}&quantity=0")
+
+    async def test_dates_leave_events_that_begin_then(self, shop: Shop) -> None:
+        assert JAZZ.starts_at
+        day = JAZZ.starts_at.date()
+        for start, shown in ((day - timedelta(days=1), True), (day + timedelta(days=2), False)):
+            dates = f"start={start}&end={start + timedelta(days=2)}"
+            assert (f"/listings/{JAZZ.id}" in await shop.page(f"/search?{dates}")) is shown
+
+    async def test_looking_ends_and_can_go_on(self, shop: Shop) -> None:
+        shop.inventory.left = 0
+        html = await shop.page(f"/search?start={soon(3)}&end={soon(5)}")
+        assert len(shop.catalog.asked) == ROUNDS_MAX
+        assert [search.cursor for search in shop.catalog.asked[:2]] == [None, "next page"]
+        assert "Nothing free so far" in html and "Look further" in html
+        assert "cursor=next%20page" in html
+
+    async def test_a_page_that_fills_up_asks_no_further(self, shop: Shop) -> None:
+        html = await shop.page(f"/search?kind=rental&start={soon(3)}&end={soon(5)}")
+        assert len(shop.catalog.asked) == 1 and f"/listings/{KAYAK.id}" in html
 
     async def test_the_next_part_keeps_the_filters(self, shop: Shop) -> None:
         assert "/search?sort=newest&amp;cursor=next%20page" in await shop.page(

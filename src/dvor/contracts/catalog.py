@@ -184,6 +184,8 @@ class Card(Message):
     starts_at: Instant | None = None
     price_from: Money
     picture: str
+    offer_ids: tuple[UUID, ...] = ()
+    """Its first twenty offers."""
 
 
 class CardPage(Message):

@@ -325,7 +325,7 @@ class Inventory(Protocol):
         ...
 
     async def free(self, offer_ids: OfferIds, dates: DateRange | None = None) -> FreeList:
-        """Free units during all of `dates`, or now."""
+        """Free units during all of `dates`, or now; 0 where an offer's rules refuse these dates."""
         ...
 
     async def available(self, search: AvailabilitySearch) -> AvailableOffers:

@@ -61,6 +61,13 @@ class TestFilters:
         assert await _titles(scene, seller_id=scene.seller.user_id) == ["Джаз во дворе"]
 
 
+class TestCards:
+    async def test_they_name_their_offers_in_order(self, scene) -> None:
+        listing = await scene.publish(room())
+        (card,) = (await scene.catalog.search(Search())).items
+        assert card.offer_ids == tuple(offer.id for offer in listing.offers)
+
+
 class TestText:
     @pytest.mark.parametrize(
         "text",

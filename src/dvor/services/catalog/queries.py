@@ -299,4 +299,5 @@ def card(row: Record) -> Card:
         starts_at=row["starts_at"],
         price_from=Money(amount=row["price_from"], currency=row["currency"]),
         picture=rules.picture(row["id"], row["kind"], row["category"]),
+        offer_ids=tuple(row["offer_ids"]),
     )

@@ -11,6 +11,9 @@ from dvor.services.catalog.queries import card
 TOTAL_MAX = 1000
 """Counting stops here: nobody reads further, and the count stays cheap."""
 
+OFFERS_MAX = 20
+"""Offers that a card names."""
+
 _QUERY = "websearch_to_tsquery('russian', {text})"
 _LETTERS = str.maketrans("абвгдеёжзийклмнопрстуфхцчшщыэюя", "abvgdeejziyklmnoprstufhcqwxyeua", "ъь")
 
@@ -89,7 +92,9 @@ async def find(
     limit = arguments.add(search.limit + 1)
     rows = await db.fetch(
         f"""
-        SELECT few.total, page.*
+        SELECT few.total, page.*, ARRAY(
+            SELECT offers.id FROM offers WHERE offers.listing_id = page.id AND active
+            ORDER BY position LIMIT {OFFERS_MAX}) AS offer_ids
         FROM (SELECT count(*) AS total
               FROM (SELECT FROM listings WHERE {where} LIMIT {TOTAL_MAX}) AS matching) AS few
         LEFT JOIN (

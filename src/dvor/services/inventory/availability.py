@@ -1,5 +1,7 @@
 """The availability search: which offers can be had during a period."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -7,7 +9,7 @@ from dvor.contracts.availability import AvailabilitySearch, AvailableOffer, Avai
 from dvor.contracts.inventory import Claim
 from dvor.kernel.db import Database
 from dvor.kernel.errors import InvalidFields, Refusal
-from dvor.kernel.periods import HourRange
+from dvor.kernel.periods import DateRange, HourRange
 from dvor.kernel.texts import gettext
 from dvor.services.inventory import queries, rules, search_queries
 
@@ -62,15 +64,36 @@ def _hours(hours: HourRange) -> range:
 def _allows(
     offer: rules.Offer, search: AvailabilitySearch, now: datetime, horizon_days: int
 ) -> bool:
-    """Whether the offer's rules let somebody book this, as the engine judges it."""
     claim = Claim(
         offer_id=offer.id, quantity=search.quantity, dates=search.dates, hours=search.hours
     )
+    return refused(claim, offer, now, horizon_days) is None
+
+
+def barred(
+    offers: Iterable[rules.Offer], dates: DateRange, now: datetime, horizon_days: int
+) -> list[UUID]:
+    """Offers let by the day whose rules refuse these dates, on sale or not."""
+    return [
+        offer.id
+        for offer in offers
+        if offer.dated
+        and refused(
+            Claim(offer_id=offer.id, quantity=1, dates=dates),
+            replace(offer, open=True),
+            now,
+            horizon_days,
+        )
+    ]
+
+
+def refused(claim: Claim, offer: rules.Offer, now: datetime, horizon_days: int) -> Refusal | None:
+    """Why the engine would refuse this without looking at any counter, if it would."""
     try:
         rules.check_claims((claim,), {offer.id: offer}, now, horizon_days)
-    except Refusal:
-        return False
-    return True
+    except Refusal as refusal:
+        return refusal
+    return None
 
 
 def _after(cursor: str | None) -> UUID:

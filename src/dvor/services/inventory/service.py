@@ -131,14 +131,16 @@ class InventoryService:
         return Calendar(offer_id=offer_id, days=days)
 
     async def free(self, offer_ids: OfferIds, dates: DateRange | None = None) -> FreeList:
-        """Free units during all of `dates`, or now."""
-        asked = list(dict.fromkeys(offer_ids))
-        spans = {offer_id: rules.slots(dates) for offer_id in asked}
-        if dates is None:
-            now = clock.now()
-            for offer in await queries.offers(self.db, asked):
-                spans[offer.id] = rules.slots_now(offer, now)
-        found = await queries.free(self.db, asked, [spans[offer_id] for offer_id in asked])
+        """Free units during all of `dates`, or now; 0 where its rules refuse these dates."""
+        asked, now = list(dict.fromkeys(offer_ids)), clock.now()
+        offers = {offer.id: offer for offer in await queries.offers(self.db, asked)}
+        known = [offer_id for offer_id in asked if offer_id in offers]
+        spans = [rules.slots(dates) if dates else rules.slots_now(offers[i], now) for i in known]
+        found = await queries.free(self.db, known, spans)
+        if dates:
+            horizon = self.settings.horizon_days
+            barred = availability.barred(offers.values(), dates, now, horizon)
+            found |= dict.fromkeys(barred, 0)
         return FreeList(items=tuple(Free(offer_id=i, free=max(found.get(i, 0), 0)) for i in asked))
 
     async def available(self, search: AvailabilitySearch) -> AvailableOffers:

@@ -11,26 +11,22 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 from fastapi.responses import Response
 
-from dvor.contracts.catalog import Card, Catalog, Category, Kind, Search, Sort, UnknownListing
+from dvor.contracts.catalog import Catalog, Category, Kind, Search, Sort
 from dvor.contracts.identity import Identity, UnknownUser
 from dvor.contracts.inventory import Inventory
 from dvor.kernel import caller, clock
-from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.http import contract, page_router
 from dvor.kernel.pages import page
-from dvor.kernel.periods import DateRange
-from dvor.web import calendars
-from dvor.web.booking import DATED, asked_dates
+from dvor.web import calendars, finding
+from dvor.web.booking import DATED, QUANTITY_MAX, asked_dates
 from dvor.web.context import Cursor, Visiting
-from dvor.web.forms import Form, attempt, clean, minor
+from dvor.web.forms import Form, clean, minor
 
 router = page_router()
 
 SHELF = 6
 """Cards of each row of the first page."""
 LIST_SIZE = 24
-OFFERS_ASKED = 20
-"""Of one listing, when its free units are shown in a list."""
 
 CatalogHere = Annotated[Catalog, contract(Catalog)]
 InventoryHere = Annotated[Inventory, contract(Inventory)]
@@ -75,6 +71,7 @@ class Filters:
     most: str = ""
     start: str = ""
     end: str = ""
+    quantity: str = ""
     sort: str = ""
 
     def path(self, **changes: str) -> str:
@@ -100,15 +97,25 @@ async def results(
     categories = await catalog.categories()
     filters = _settled(filters, categories.items)
     today = clock.now().astimezone(ZoneInfo(page.get().time_zone)).date()
-    dates = asked_dates(form, today)
+    dates = asked_dates(form, today) if _dated(filters) else None
+    quantity = form.whole("quantity", 1, QUANTITY_MAX, empty=1)
     cursor = asked.get("cursor", "")[:400]
-    found = await catalog.search(_search(filters, form, cursor))
-    free = await _free(found.items, dates, catalog, inventory) if dates else {}
+    search, zone = _search(filters, form, cursor), ZoneInfo(page.get().time_zone)
+    found = (
+        await finding.free_during(search, dates, quantity, zone, catalog, inventory)
+        if dates
+        else await finding.everything(search, catalog)
+    )
     return await visit.page(
-        "browse/results.html", filters=filters, form=form, found=found, free=free, dates=dates, today=today,
-        cursor=cursor, categories=_by_kind(categories.items), kinds=list(Kind),
+        "browse/results.html", filters=filters, form=form, found=found, dates=dates, today=today,
+        quantity=quantity, dated=_dated(filters), cursor=cursor, categories=_by_kind(categories.items), kinds=list(Kind),
         category=next((c for c in categories.items if c.slug == filters.category), None),
     )  # fmt: skip
+
+
+def _dated(filters: Filters) -> bool:
+    """Whether dates can be asked for: goods have none, events have their own."""
+    return filters.kind in ("", *DATED)
 
 
 def _settled(filters: Filters, categories: Iterable[Category]) -> Filters:
@@ -148,29 +155,6 @@ def _price(form: Form, name: str) -> int | None:
         return None
     amount = minor(form[name], "RUB", caller.current().language)
     return form.amount(name, "RUB") if amount is None else amount
-
-
-async def _free(
-    cards: Iterable[Card], dates: DateRange, catalog: Catalog, inventory: Inventory
-) -> dict[UUID, int]:
-    """Listing -> the most units of one of its offers that are free during `dates`."""
-    dated = [card.id for card in cards if card.kind in DATED]
-    listings = await asyncio.gather(
-        *(attempt(catalog.listing(i), UnknownListing, Unavailable) for i in dated)
-    )
-    offers = {
-        offer.id: listing.id
-        for listing in listings if not isinstance(listing, Refusal)
-        for offer in listing.offers[:OFFERS_ASKED]
-    }  # fmt: skip
-    if not offers:
-        return {}
-    answer = await attempt(inventory.free(tuple(offers), dates), Unavailable)
-    best: dict[UUID, int] = {}
-    for item in () if isinstance(answer, Refusal) else answer.items:
-        listing_id = offers[item.offer_id]
-        best[listing_id] = max(best.get(listing_id, 0), item.free)
-    return best
 
 
 @router.get("/sellers/{seller_id}")
