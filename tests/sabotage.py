@@ -1,37 +1,244 @@
-"""Dvor with one guard taken away: `python -m tests.sabotage NAME serve …`.
+"""Dvor with one guard taken away. A test that stays green with its guard off proves nothing.
 
-A test that stays green with its guard off proves nothing. Each sabotage is one planted bug; the
-tests that must catch it are named in its docstring.
+Each sabotage here is one planted bug, with the number it has in lists of such bugs and the tests
+that must catch it. It is planted where it should be noticed:
+
+- in tests: `DVOR_SABOTAGE=name python -m pytest -p tests.guards_off …`
+- in a process: `python -m tests.sabotage name serve …`
+- all, one after the other: `./dvor test sabotage` (tests/score.py)
 """
 
 import asyncio
+import random
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
+from dvor.kernel import db, migrations
 from dvor.kernel.config import Settings
 from dvor.kernel.db import raw_connection
 
+INVENTORY = "tests/services/inventory"
 
+
+@dataclass(frozen=True)
+class Sabotage:
+    """A planted bug."""
+
+    number: str
+    says: str
+    caught_by: tuple[str, ...]
+    """Ids of tests of which at least one must fail."""
+    plant: Callable[[], None]
+
+
+SABOTAGES: dict[str, Sabotage] = {}
+_unguarded: list[tuple[str, str]] = []
+"""(service, SQL): what migrated databases lose."""
+
+
+def planted(number: str, *caught_by: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Lists a sabotage; the first sentence of its docstring says what it breaks."""
+
+    def lists(plant: Callable[[], None]) -> Callable[[], None]:
+        says = (plant.__doc__ or "").partition(".")[0]
+        SABOTAGES[plant.__name__] = Sabotage(number, says, caught_by, plant)
+        return plant
+
+    return lists
+
+
+def break_(owner: Any, name: str, wrong: Any) -> None:
+    """Put something wrong in the place of something that must be there."""
+    assert hasattr(owner, name), f"{owner}.{name} is gone: this sabotage breaks nothing any more"
+    setattr(owner, name, wrong)
+
+
+def break_sql(pattern: str, run: Callable[..., Awaitable[Any]]) -> None:
+    """Have `run(execute, sql, args)` run the queries of transactions that match a pattern."""
+    fetch = db.Tx.fetch
+
+    async def wrong(self: db.Tx, sql: str, *args: Any) -> Any:
+        if re.search(pattern, sql):
+            return await run(lambda sql, *args: fetch(self, sql, *args), sql, args)
+        return await fetch(self, sql, *args)
+
+    break_(db.Tx, "fetch", wrong)
+
+
+def without_check() -> None:
+    """The last wall, the CHECK on cells, hides what stands before it."""
+    _unguarded.append(("inventory", "ALTER TABLE cells DROP CONSTRAINT cells_within_capacity"))
+
+
+LOCK = r"FOR UPDATE OF cells"
+LOOK_SECONDS = 0.02
+"""How long a careless reader thinks before it writes."""
+
+
+async def _unlocked(execute: Callable[..., Awaitable[Any]], sql: str, args: Any) -> Any:
+    rows = await execute(sql.replace(LOCK, ""), *args)
+    await asyncio.sleep(LOOK_SECONDS)
+    return rows
+
+
+@planted("B1", f"{INVENTORY}/test_races.py::TestRush::test_as_many_win_as_there_are_units")
+def small_carts_without_lock() -> None:
+    """Carts that need one cell only do not lock it."""
+
+    async def run(execute: Callable[..., Awaitable[Any]], sql: str, args: Any) -> Any:
+        small = len(args[-1]) == 1
+        return await (_unlocked(execute, sql, args) if small else execute(sql, *args))
+
+    without_check()
+    break_sql(LOCK, run)
+
+
+@planted("B2", f"{INVENTORY}/test_histories.py::TestHistories::test_they_are_linearizable")
+def read_then_write() -> None:
+    """Stock is read, judged and written without any lock. The checker of histories sees it."""
+    without_check()
+    break_sql(LOCK, _unlocked)
+
+
+@planted("B4", f"{INVENTORY}/test_races.py::TestRush::test_as_many_win_as_there_are_units")
+def read_before_lock() -> None:
+    """What is judged was read before the lock was had."""
+
+    async def run(execute: Callable[..., Awaitable[Any]], sql: str, args: Any) -> Any:
+        rows = await _unlocked(execute, sql, args)
+        await execute(sql, *args)
+        return rows
+
+    without_check()
+    break_sql(LOCK, run)
+
+
+@planted(
+    "B5",
+    f"{INVENTORY}/test_races.py::TestMixedTraffic::test_no_deadlock_and_the_counters_agree_with_the_claims",
+)
 def unjudged_holds() -> None:
-    """B1/B5: holds are granted without looking at what is left, and no CHECK stands behind.
+    """Holds are granted without looking at what is left, and no CHECK stands behind.
 
-    Caught by journeys/test_race.py::TestTwoHundredBuyers.
+    Only the audit after the test sees it. Also caught by
+    journeys/test_race.py::TestTwoHundredBuyers.
     """
     from dvor.services.inventory import rules
 
-    rules.judge = lambda needed, own, cells: None
-    asyncio.run(_execute("inventory", "ALTER TABLE cells DROP CONSTRAINT cells_within_capacity"))
+    without_check()
+    break_(rules, "judge", lambda *_: None)
 
 
-async def _execute(service: str, sql: str) -> None:
-    async with raw_connection(Settings.from_environment().database(service)) as connection:
-        await connection.execute(sql)
+@planted(
+    "B8",
+    f"{INVENTORY}/test_races.py::TestMixedTraffic::test_no_deadlock_and_the_counters_agree_with_the_claims",
+)
+def unsorted_locks() -> None:
+    """Cells are locked in any order: two carts wait for each other."""
+
+    async def run(execute: Callable[..., Awaitable[Any]], sql: str, args: Any) -> Any:
+        keys = list(zip(args[-2], args[-1], strict=True))
+        for key in random.sample(keys, len(keys)):
+            one = "SELECT 1 FROM cells WHERE offer_id = $1 AND slot = $2 FOR UPDATE"
+            await execute(one, *key)
+        return await execute(sql, *args)
+
+    break_sql(LOCK, run)
 
 
-SABOTAGES: dict[str, Callable[[], None]] = {found.__name__: found for found in (unjudged_holds,)}
+@planted(
+    "B9",
+    "tests/services/orders/test_orders.py::TestExpiry::test_what_was_paid_at_the_last_moment_is_settled",
+)
+def expiry_ignores_payments() -> None:
+    """When time is up the order is cancelled, whatever the bank has said meanwhile."""
+    from dvor.services.orders import queries, service
+
+    async def expire(self: service.OrdersService, order_id: Any) -> None:
+        async with self.db.tx() as tx:
+            row = await queries.locked(tx, order_id)
+            if row and row["status"] == "processing" and not row["pending_action"]:
+                await queries.begin(tx, order_id, "cancel", "unpaid")
+        await self.steps.finish(order_id)
+
+    break_(service.OrdersService, "expire", expire)
+
+
+@planted(
+    "B22",
+    "tests/services/payments/test_payments.py::TestRefund::test_of_fifty_at_once_of_60_on_100_exactly_one_succeeds",
+)
+def refunds_summed_up() -> None:
+    """A refund reads what was given back before, adds, and writes the sum."""
+    from dvor.services.payments import queries
+
+    async def refund(tx: db.Tx, payment_id: Any, amount: int) -> Any:
+        row = await queries.payment(tx, payment_id)
+        if row is None or row["refunded"] + amount > row["captured"]:
+            return None
+        await asyncio.sleep(LOOK_SECONDS)
+        sql = "UPDATE payments SET refunded = $2 WHERE id = $1 RETURNING *"
+        return await tx.fetchrow(sql, payment_id, row["refunded"] + amount)
+
+    break_(queries, "refund", refund)
+
+
+@planted(
+    "B25",
+    "tests/house/test_authorization.py::TestRoutes::test_it_serves_whom_the_matrix_says[GET /api/v1/payments/{payment_id}]",
+)
+def everybodys_payments() -> None:
+    """One route does not ask whose payment it shows."""
+    from dvor.services.payments import rules
+
+    break_(rules, "may_see", lambda *_: True)
+
+
+@planted(
+    "-", "tests/kernel/test_batch.py::TestFailures::test_a_failing_item_never_fails_the_others"
+)
+def no_replay_of_batches() -> None:
+    """When one request of a batch fails, all who waited with it are told so."""
+    from dvor.kernel import batch
+
+    break_(batch, "_concerns_all", lambda _: True)
+
+
+def plant(names: Iterable[str]) -> None:
+    """Take these guards away in this process, and from databases that it migrates."""
+    for name in names:
+        SABOTAGES[name].plant()
+    migrate = migrations.migrate
+
+    async def migrate_and_break(url: str, package: str) -> list[str]:
+        done = await migrate(url, package)
+        if done:
+            await _unguard(url, package.rpartition(".")[2])
+        return done
+
+    migrations.migrate = migrate_and_break
+    if process := sys.modules.get("dvor.kernel.process"):
+        process.__dict__["migrate"] = migrate_and_break
+
+
+async def _unguard(url: str, service: str) -> None:
+    async with raw_connection(url) as connection:
+        for owner, sql in _unguarded:
+            if owner == service:
+                await connection.execute(sql)
+
+
+async def _unguard_all() -> None:
+    for service in {service for service, _ in _unguarded}:
+        await _unguard(Settings.from_environment().database(service), service)
+
 
 if __name__ == "__main__":
     from dvor.cli.app import run
 
-    SABOTAGES[sys.argv.pop(1)]()
+    plant([sys.argv.pop(1)])
+    asyncio.run(_unguard_all())
     run()
