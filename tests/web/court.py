@@ -15,7 +15,6 @@ from dvor.contracts.catalog import (
     Offer,
     OfferFacts,
     Place,
-    PricedLine,
     Quote,
     QuoteLine,
     Search,
@@ -23,10 +22,20 @@ from dvor.contracts.catalog import (
     UnknownListing,
 )
 from dvor.contracts.identity import PublicProfile, PublicProfiles
-from dvor.contracts.inventory import Calendar, Day, Free, FreeList
+from dvor.contracts.inventory import (
+    Calendar,
+    Day,
+    Free,
+    FreeList,
+    OfferRules,
+    OfferRulesList,
+    Rules,
+    Unit,
+)
 from dvor.kernel.ids import derived
 from dvor.kernel.money import Money
 from dvor.kernel.periods import DateRange
+from dvor.services.catalog.pricing import Priced, price_lines
 
 SELLER = derived("seller")
 SOON = datetime.now(UTC) + timedelta(days=9)
@@ -120,36 +129,28 @@ class FakeCatalog:
         return ALL[listing_id]
 
     async def quote(self, lines: tuple[QuoteLine, ...]) -> Quote:
-        """Price times days times quantity."""
-        priced = tuple(self._priced(line) for line in lines)
-        total = sum(line.total.amount for line in priced)
-        return Quote(lines=priced, total=Money(amount=total, currency="RUB"))
+        """As the catalogue prices it."""
+        priced = {
+            offer.id: Priced(_facts(item, offer), offer.seasons, offer.pricing)
+            for item in ALL.values()
+            for offer in item.offers
+        }
+        return price_lines(lines, priced, datetime.now(UTC))
 
-    @staticmethod
-    def _priced(line: QuoteLine) -> PricedLine:
-        item, offer = next((i, o) for i in ALL.values() for o in i.offers if o.id == line.offer_id)
-        units = line.dates.length if line.dates else 1
-        facts = OfferFacts(
-            id=offer.id,
-            listing_id=item.id,
-            seller_id=SELLER,
-            kind=item.kind,
-            status=item.status,
-            title=item.title,
-            name=offer.name,
-            price=offer.price,
-            timezone="Europe/Moscow",
-            picture=item.picture,
-        )
-        return PricedLine(
-            offer=facts,
-            quantity=line.quantity,
-            dates=line.dates,
-            units=units,
-            day_prices=(offer.price.amount,) * units if line.dates else (),
-            unit_price=offer.price,
-            total=offer.price.times(units * line.quantity),
-        )
+
+def _facts(item: Listing, offer: Offer) -> OfferFacts:
+    return OfferFacts(
+        id=offer.id,
+        listing_id=item.id,
+        seller_id=SELLER,
+        kind=item.kind,
+        status=item.status,
+        title=item.title,
+        name=offer.name,
+        price=offer.price,
+        timezone="Europe/Moscow",
+        picture=item.picture,
+    )
 
 
 class FakeInventory:
@@ -158,12 +159,19 @@ class FakeInventory:
     def __init__(self) -> None:
         self.left = 3
         self.taken: set[date] = set()
+        self.asked = Rules()
 
     async def free(self, offer_ids: tuple[UUID, ...], dates: DateRange | None = None) -> FreeList:
         """The same for all."""
         shut = dates is not None and any(day in self.taken for day in dates.days())
         free = 0 if shut else self.left
         return FreeList(items=tuple(Free(offer_id=i, free=free) for i in offer_ids))
+
+    async def rules(self, offer_ids: tuple[UUID, ...]) -> OfferRulesList:
+        """What a test asks for; the same for all."""
+        return OfferRulesList(
+            items=tuple(OfferRules(offer_id=i, unit=Unit.DAY, rules=self.asked) for i in offer_ids)
+        )
 
     async def calendar(self, offer_id: UUID, dates: DateRange) -> Calendar:
         """Each day."""

@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 
+from dvor.contracts.catalog import Listing
+from dvor.contracts.inventory import Rules
+from dvor.contracts.pricing import Discount, Pricing, WeekdayPrice
 from dvor.kernel.ids import derived
+from dvor.kernel.periods import DateRange
 from dvor.web.finding import ROUNDS_MAX
 from tests.web.court import (
+    ALL,
     HOTEL,
     JAZZ,
     KAYAK,
@@ -22,6 +27,18 @@ from tests.web.court import (
 
 EN = {"accept-language": "en"}
 RU = {"accept-language": "ru"}
+PRICING = Pricing(
+    length_discounts=(Discount(least=2, percent=10),),
+    quantity_discounts=(Discount(least=3, percent=5),),
+    deposit=100_000,
+)
+
+
+def priced(listing: Listing, pricing: Pricing, weekdays: tuple[WeekdayPrice, ...]) -> Listing:
+    """The listing with other prices on weekdays and discounts."""
+    more = {"pricing": pricing.model_copy(update={"weekdays": weekdays})}
+    offers = tuple(offer.model_copy(update=more) for offer in listing.offers)
+    return listing.model_copy(update={"offers": offers})
 
 
 class Shop:
@@ -206,6 +223,59 @@ class TestListing:
         self, shop: Shop, start: int, end: int, said: str
     ) -> None:
         assert said in await shop.page(f"/listings/{HOTEL.id}?start={soon(start)}&end={soon(end)}")
+
+    async def test_the_price_is_explained_before_the_button(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        week = tuple(WeekdayPrice(weekday=n, price=600_000) for n in range(7))
+        monkeypatch.setitem(ALL, HOTEL.id, priced(HOTEL, PRICING, weekdays=week))
+        html = await shop.page(f"/listings/{HOTEL.id}?start={soon(3)}&end={soon(5)}&quantity=3")
+        first = HOTEL.offers[0].id
+        assert "3 × 2 nights × ₽6,000" in html
+        assert "<dd>−₽3,600</dd>" in html
+        assert "Discount of 10%: from 2 nights" in html
+        assert "<dd>−₽1,620</dd>" in html
+        assert "Deposit ₽3,000: paid at check-in, returned at check-out." in html
+        assert html.count(">₽30,780<") == 2
+        chosen = f"start={soon(3)}&end={soon(5)}&quantity-{first}=1"
+        assert "₽10,800<" in await shop.page(f"/listings/{HOTEL.id}?{chosen}")
+
+    async def test_the_calendar_shows_what_a_day_costs(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        day = WeekdayPrice(weekday=soon(1).weekday(), price=123_400)
+        monkeypatch.setitem(ALL, HOTEL.id, priced(HOTEL, Pricing(), weekdays=(day,)))
+        html = await shop.page(f"/listings/{HOTEL.id}/calendar?month={soon(1):%Y-%m}")
+        assert re.search(
+            rf'data-day="{soon(1)}"[^§]*?<small aria-hidden="true">1,234</small>', html
+        )
+
+    async def test_rules_and_terms_are_said_in_words(self, shop: Shop) -> None:
+        assert 'id="terms"' not in await shop.page(f"/listings/{HOTEL.id}")
+        closed = DateRange(start=soon(20), end=soon(22))
+        shop.inventory.asked = Rules(
+            length_min=2,
+            length_max=14,
+            arrival_weekdays=(5, 4),
+            notice_hours=48,
+            horizon_days=90,
+            closed=(closed,),
+            per_customer=3,
+        )
+        html = await shop.page(f"/listings/{HOTEL.id}")
+        for words in (
+            "From 2 nights, up to 14 nights.",
+            "Arrival: Fri, Sat.",
+            "Book at least 2 days ahead.",
+            "At most 90 days ahead.",
+            "Closed: ",
+            "Up to 3 for one customer.",
+        ):
+            assert words in html
+        assert "Заезд: пт, сб." in await shop.page(f"/listings/{HOTEL.id}", RU)
+        goods = await shop.page(f"/listings/{MUG.id}")
+        assert "Up to 3 for one customer." in goods
+        assert "Arrival" not in goods
 
     async def test_what_sellers_write_is_escaped(self, shop: Shop) -> None:
         html = await shop.page(f"/listings/{MUG.id}")

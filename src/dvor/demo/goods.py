@@ -1,7 +1,10 @@
 """Goods of the demo world: a shop of things made by hand, and what goes with tea."""
 
 from dvor.contracts.catalog import Kind
-from dvor.demo.stalls import Choice, Stall
+from dvor.demo.stalls import Choice, Stall, prices
+
+THREE = prices(many=((3, 5), (10, 10)))
+"""Cheaper by the three, and by the ten."""
 
 
 def _goods(
@@ -57,8 +60,8 @@ GOODS: tuple[Stall, ...] = (
         "нагретым лугом. Кофеина нет — можно и на ночь.",
         "Picked near Vologda in July, rolled by hand and dried in a wood oven. Smells of honey and "
         "a warm meadow, and has no caffeine to keep you up.",
-        Choice("Пачка 50 г", "50 g packet", 320, 80),
-        Choice("Банка 100 г", "100 g tin", 690, 35),
+        Choice("Пачка 50 г", "50 g packet", 320, 80, (), THREE),
+        Choice("Банка 100 г", "100 g tin", 690, 35, (), THREE),
     ),
     _goods(
         "gingerbread",
@@ -67,9 +70,9 @@ GOODS: tuple[Stall, ...] = (
         "Tula gingerbread, stamped by hand",
         "По старой доске и на настоящем меду. Лежит месяц, но обычно столько не живёт.",
         "Pressed in a carved pear-wood mould and made with real honey. Keeps for a month, in theory.",
-        Choice("С абрикосом", "Apricot", 290, 60),
-        Choice("Со сливой", "Plum", 290, 45),
-        Choice("С варёной сгущёнкой", "Caramel", 310, 50),
+        Choice("С абрикосом", "Apricot", 290, 60, (), THREE),
+        Choice("Со сливой", "Plum", 290, 45, (), THREE),
+        Choice("С варёной сгущёнкой", "Caramel", 310, 50, (), THREE),
     ),
     _goods(
         "coffee",

@@ -1,7 +1,8 @@
 """Things for rent in the demo world. All are fetched from one workshop in Moscow, or by the water."""
 
 from dvor.contracts.catalog import Kind, Place
-from dvor.demo.stalls import Choice, Stall, summer
+from dvor.contracts.inventory import Rules
+from dvor.demo.stalls import Choice, Stall, lent, summer
 
 _MOSCOW = Place(city="Москва", address="Хохловский переулок, 7, во дворе")
 _PETERSBURG = Place(city="Санкт-Петербург", address="набережная реки Карповки, 5")
@@ -32,7 +33,7 @@ RENTALS: tuple[Stall, ...] = (
         "себе проводку.",
         "Goes through concrete and brick. Five bits and two chisels in the case, and a word of "
         "advice about your wiring.",
-        Choice("", "", 700, 3),
+        Choice("", "", 700, 3, (), lent(5000)),
     ),
     _rent(
         "cordless-drill",
@@ -55,8 +56,8 @@ RENTALS: tuple[Stall, ...] = (
         "Шкурка — по расходу.",
         "For a floor older than you are. With the edge sander you finish a room in a day; you pay "
         "for the paper you use.",
-        Choice("Барабанная", "Drum sander", 2400, 1),
-        Choice("Угловая", "Edge sander", 1200, 2),
+        Choice("Барабанная", "Drum sander", 2400, 1, (), lent(10000)),
+        Choice("Угловая", "Edge sander", 1200, 2, (), lent(5000)),
     ),
     _rent(
         "ladder",
@@ -78,9 +79,30 @@ RENTALS: tuple[Stall, ...] = (
         "целы.",
         "Upright, eight hub gears, basket, lock and lights. The chain is covered, so wear what you "
         "like.",
-        Choice("Рама S, рост 155–168", "Frame S, 155–168 cm", 900, 4, ((summer, 1100),)),
-        Choice("Рама M, рост 168–180", "Frame M, 168–180 cm", 900, 6, ((summer, 1100),)),
-        Choice("Рама L, рост 180–195", "Frame L, 180–195 cm", 900, 3, ((summer, 1100),)),
+        Choice(
+            "Рама S, рост 155–168",
+            "Frame S, 155–168 cm",
+            900,
+            4,
+            ((summer, 1100),),
+            lent(3000, weekend=1100),
+        ),
+        Choice(
+            "Рама M, рост 168–180",
+            "Frame M, 168–180 cm",
+            900,
+            6,
+            ((summer, 1100),),
+            lent(3000, weekend=1100),
+        ),
+        Choice(
+            "Рама L, рост 180–195",
+            "Frame L, 180–195 cm",
+            900,
+            3,
+            ((summer, 1100),),
+            lent(3000, weekend=1100),
+        ),
     ),
     _rent(
         "mountain-bike",
@@ -92,8 +114,8 @@ RENTALS: tuple[Stall, ...] = (
         "настраиваем под ваш вес.",
         "A hardtail with a 120 mm fork, hydraulic brakes and twelve gears, set up for your weight "
         "before you leave.",
-        Choice("Рама M", "Frame M", 1600, 2, ((summer, 1900),)),
-        Choice("Рама L", "Frame L", 1600, 2, ((summer, 1900),)),
+        Choice("Рама M", "Frame M", 1600, 2, ((summer, 1900),), lent(8000, weekend=1900)),
+        Choice("Рама L", "Frame L", 1600, 2, ((summer, 1900),), lent(8000, weekend=1900)),
     ),
     _rent(
         "bike-trailer",
@@ -164,8 +186,16 @@ RENTALS: tuple[Stall, ...] = (
         "сумка. Депозита нет — нужен паспорт.",
         "A mirrorless body that keeps focus on the eyes for you. Two batteries, a 128 GB card and "
         "a bag; we ask for a passport instead of a deposit.",
-        Choice("Только камера", "Body only", 2900, 2),
-        Choice("С объективом 24–70 мм f/2,8", "With a 24–70 mm f/2.8", 4400, 2),
+        Choice("Только камера", "Body only", 2900, 2, (), lent(40000), Rules(length_max=14)),
+        Choice(
+            "С объективом 24–70 мм f/2,8",
+            "With a 24–70 mm f/2.8",
+            4400,
+            2,
+            (),
+            lent(60000),
+            Rules(length_max=14),
+        ),
     ),
     _rent(
         "portrait-lens",
@@ -197,8 +227,8 @@ RENTALS: tuple[Stall, ...] = (
         "Inflatable paddle board",
         "Доска, весло, насос, жилет и гермомешок. По Карповке на рассвете — самое то.",
         "Board, paddle, pump, vest and dry bag. Take it down the Karpovka at dawn.",
-        Choice("До 90 кг", "Up to 90 kg", 1200, 4, ((summer, 1500),)),
-        Choice("До 140 кг", "Up to 140 kg", 1400, 3, ((summer, 1700),)),
+        Choice("До 90 кг", "Up to 90 kg", 1200, 4, ((summer, 1500),), lent(4000, weekend=1400)),
+        Choice("До 140 кг", "Up to 140 kg", 1400, 3, ((summer, 1700),), lent(4000, weekend=1600)),
     ),
     _rent(
         "kayak",
@@ -209,8 +239,8 @@ RENTALS: tuple[Stall, ...] = (
         "Морской каяк с рулём, юбкой, веслом и картой стоянок. Инструктаж на берегу — полчаса.",
         "A sea kayak with rudder, spray deck, paddle and a map of the camp sites. Half an hour of "
         "instruction on the shore.",
-        Choice("Одноместный", "Single", 2200, 4, ((summer, 2600),)),
-        Choice("Двухместный", "Double", 3300, 2, ((summer, 3900),)),
+        Choice("Одноместный", "Single", 2200, 4, ((summer, 2600),), lent(8000, weekend=2500)),
+        Choice("Двухместный", "Double", 3300, 2, ((summer, 3900),), lent(12000, weekend=3700)),
     ),
     _rent(
         "cross-country-ski",

@@ -1,7 +1,19 @@
 """Rooms of the demo world: small hotels and houses between Kaliningrad and Vladivostok."""
 
 from dvor.contracts.catalog import Kind, Place
-from dvor.demo.stalls import Choice, Stall, may_days, new_year, summer
+from dvor.contracts.inventory import Rules
+from dvor.demo.stalls import (
+    FRIDAY,
+    SATURDAY,
+    SUNDAY,
+    Choice,
+    Stall,
+    may_days,
+    new_year,
+    nights,
+    prices,
+    summer,
+)
 
 
 def _stay(
@@ -30,15 +42,23 @@ ROOMS: tuple[Stall, ...] = (
         "A tea trader's house of the 1840s with creaking boards, tiled stoves and a garden down to "
         "the river. Curd pancakes for breakfast until eleven, bicycles on the house.\n\n"
         "Check-in from 14:00, check-out by 12:00.",
-        Choice("Стандарт", "Standard", 4900, 6, ((summer, 5900), (new_year, 9800))),
+        Choice("Стандарт", "Standard", 4900, 6, ((summer, 5900), (new_year, 9800)), nights(5900)),
         Choice(
             "Комфорт с видом на Каменку",
             "River view",
             6800,
             3,
             ((summer, 7900), (may_days, 8400), (new_year, 12900)),
+            nights(7800),
         ),
-        Choice("Люкс с камином", "Suite with a fireplace", 11500, 1, ((new_year, 19500),)),
+        Choice(
+            "Люкс с камином",
+            "Suite with a fireplace",
+            11500,
+            1,
+            ((new_year, 19500),),
+            nights(13500),
+        ),
     ),
     _stay(
         "plyos-pristan",
@@ -50,8 +70,15 @@ ROOMS: tuple[Stall, ...] = (
         "из окна. Копчёный лещ — в соседнем доме.",
         "Nine rooms two steps from the water. Levitan came here to paint the sunsets; you can have "
         "them from bed. Smoked bream next door.",
-        Choice("Двухместный", "Double", 5200, 6, ((summer, 6400), (new_year, 8200))),
-        Choice("С балконом на Волгу", "Balcony over the Volga", 7600, 3, ((summer, 9200),)),
+        Choice("Двухместный", "Double", 5200, 6, ((summer, 6400), (new_year, 8200)), nights(6100)),
+        Choice(
+            "С балконом на Волгу",
+            "Balcony over the Volga",
+            7600,
+            3,
+            ((summer, 9200),),
+            nights(8900),
+        ),
     ),
     _stay(
         "kolomna-lindens",
@@ -62,8 +89,15 @@ ROOMS: tuple[Stall, ...] = (
         "Внутри кремля, за спиной у собора. Утром пахнет пастилой — фабрика через дорогу.",
         "Inside the kremlin, right behind the cathedral. Mornings smell of apple pastila from the "
         "works across the road.",
-        Choice("Двухместный", "Double", 4300, 5, ((new_year, 6500),)),
-        Choice("Семейный, на четверых", "Family room for four", 6900, 2, ((new_year, 9900),)),
+        Choice("Двухместный", "Double", 4300, 5, ((new_year, 6500),), nights(4900)),
+        Choice(
+            "Семейный, на четверых",
+            "Family room for four",
+            6900,
+            2,
+            ((new_year, 9900),),
+            nights(7900),
+        ),
     ),
     _stay(
         "kaliningrad-lantern",
@@ -149,6 +183,8 @@ ROOMS: tuple[Stall, ...] = (
             8900,
             1,
             ((summer, 11900), (new_year, 14500)),
+            prices(long=((7, 12), (28, 30)), deposit=10000),
+            Rules(length_min=2, notice_hours=24),
         ),
     ),
     _stay(
@@ -186,13 +222,21 @@ ROOMS: tuple[Stall, ...] = (
         "Четыре домика, печь, причал и тишина. Дрова наколоты, связь ловит у бани.",
         "Four cabins, a stove in each, a jetty and silence. The wood is chopped; the signal lives "
         "by the sauna.",
-        Choice("Домик на двоих", "Cabin for two", 7400, 3, ((summer, 9600), (new_year, 13500))),
+        Choice(
+            "Домик на двоих",
+            "Cabin for two",
+            7400,
+            3,
+            ((summer, 9600), (new_year, 13500)),
+            nights(8900),
+        ),
         Choice(
             "Домик с баней, на четверых",
             "Cabin with a sauna, for four",
             12800,
             1,
             ((summer, 15900), (new_year, 22000)),
+            nights(14900),
         ),
     ),
     _stay(
@@ -211,6 +255,12 @@ ROOMS: tuple[Stall, ...] = (
             9900,
             1,
             ((summer, 12500), (may_days, 14000), (new_year, 18000)),
+            prices(long=((7, 15),), deposit=15000),
+            Rules(
+                length_min=2,
+                arrival_weekdays=(FRIDAY, SATURDAY, SUNDAY),
+                horizon_days=180,
+            ),
         ),
     ),
 )

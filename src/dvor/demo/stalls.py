@@ -6,6 +6,8 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from dvor.contracts.catalog import Kind, ListingDraft, OfferDraft, Place, Season, Text
+from dvor.contracts.inventory import Rules
+from dvor.contracts.pricing import Discount, Pricing, WeekdayPrice
 
 DATES_AHEAD_YEARS = 2
 """For how many years, this one included, seasons are written."""
@@ -29,6 +31,38 @@ def may_days(year: int) -> tuple[date, date]:
     return date(year, 4, 30), date(year, 5, 10)
 
 
+FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
+PLAIN, NO_RULES = Pricing(), Rules()
+
+
+def prices(
+    *,
+    weekend: tuple[int, ...] = (),
+    of: int = 0,
+    long: tuple[tuple[int, int], ...] = (),
+    many: tuple[tuple[int, int], ...] = (),
+    deposit: int = 0,
+) -> Pricing:
+    """Prices of a `weekend` `of` so many roubles; discounts as (from, percent); a deposit."""
+    return Pricing(
+        weekdays=tuple(WeekdayPrice(weekday=day, price=of * 100) for day in weekend),
+        length_discounts=tuple(Discount(least=least, percent=percent) for least, percent in long),
+        quantity_discounts=tuple(Discount(least=least, percent=percent) for least, percent in many),
+        deposit=deposit * 100,
+    )
+
+
+def nights(price: int) -> Pricing:
+    """Of a hotel: the nights to Saturday and Sunday cost `price` roubles, a week is cheaper."""
+    return prices(weekend=(FRIDAY, SATURDAY), of=price, long=((7, 10),))
+
+
+def lent(deposit: int, *, weekend: int = 0) -> Pricing:
+    """Of a thing: a deposit, a cheaper week, perhaps a dearer weekend; in roubles."""
+    days = (SATURDAY, SUNDAY) if weekend else ()
+    return prices(weekend=days, of=weekend, long=((3, 10), (7, 25)), deposit=deposit)
+
+
 @dataclass(frozen=True)
 class Choice:
     """An offer: its name, its price in roubles, how many there are."""
@@ -39,6 +73,8 @@ class Choice:
     units: int
     seasons: tuple[tuple[Years, int], ...] = ()
     """Other prices, in roubles."""
+    pricing: Pricing = PLAIN
+    rules: Rules = NO_RULES
 
     def draft(self, today: date) -> OfferDraft:
         """As a seller writes it."""
@@ -52,6 +88,7 @@ class Choice:
             name=Text(ru=self.ru, en=self.en),
             price=self.price * 100,
             seasons=tuple(sorted(written, key=lambda season: season.first)),
+            pricing=self.pricing,
         )
 
 

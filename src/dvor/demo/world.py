@@ -13,7 +13,7 @@ from dvor.demo.events import EVENTS
 from dvor.demo.goods import GOODS
 from dvor.demo.rentals import RENTALS
 from dvor.demo.rooms import ROOMS
-from dvor.demo.stalls import Stall
+from dvor.demo.stalls import NO_RULES, Stall
 from dvor.kernel import clock
 from dvor.kernel.caller import Caller, asking
 
@@ -125,5 +125,7 @@ async def _open_stall(
     listing = listing or await catalog.create(stall.draft(today))
     for offer, choice in zip(listing.offers, stall.choices, strict=True):
         await inventory.set_supply(offer.id, choice.units)
+        if choice.rules != NO_RULES:
+            await inventory.set_rules(offer.id, choice.rules)
     await catalog.publish(listing.id)
     return True

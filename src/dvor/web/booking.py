@@ -1,7 +1,8 @@
 """What a listing's page offers to book: which offers, how many are free, what they cost."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -13,23 +14,26 @@ from dvor.contracts.catalog import (
     MixedCurrencies,
     NotOnSale,
     Offer,
+    PricedLine,
     QuoteLine,
     UnknownOffer,
     WrongDates,
 )
 from dvor.contracts.inventory import InThePast, Inventory, NeedsDates, TooFarAhead, UnknownSupply
+from dvor.contracts.pricing import Pricing
 from dvor.kernel import caller, clock
 from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.money import Money
 from dvor.kernel.periods import DateRange
 from dvor.kernel.texts import gettext as _
-from dvor.web import calendars
+from dvor.web import calendars, prices
 from dvor.web.calendars import Month
 from dvor.web.forms import Form, attempt
 
 DATED = (Kind.RENTAL, Kind.STAY)
 QUANTITY_MAX = 20
 OFFERS_MAX = 30
+NO_PRICING = Pricing()
 
 _TROUBLE = (InThePast, TooFarAhead, NeedsDates, UnknownSupply, Unavailable)
 _UNPRICED = (NotOnSale, UnknownOffer, WrongDates, MixedCurrencies, Unavailable)
@@ -63,6 +67,10 @@ class Box:
     today: date
     over: bool = False
     """The event has begun."""
+    wanted: Mapping[UUID, int] = field(default_factory=dict)
+    """Offer -> how many of it are chosen."""
+    lines: tuple[PricedLine, ...] = ()
+    """What is chosen, priced; empty where it cannot be bought."""
 
     @property
     def available(self) -> bool:
@@ -77,11 +85,30 @@ class Box:
     @property
     def pick(self) -> Choice | None:
         """The chosen offer, or the first that is free."""
-        free = [choice for choice in self.choices if choice.free] or list(self.choices)
-        return next(
-            (c for c in self.choices if c.offer.id == self.chosen and c.free),
-            free[0] if free else None,
+        return _pick(self.choices, self.chosen)
+
+    @property
+    def total(self) -> Money:
+        """What the choice costs."""
+        plain = sum(
+            choice.total.amount * self.wanted.get(choice.offer.id, 0) for choice in self.choices
         )
+        amount = sum(line.total.amount for line in self.lines) if self.lines else plain
+        return Money(amount=amount, currency=self.choices[0].total.currency)
+
+    @property
+    def priced_by_server(self) -> bool:
+        """Whether a price is more than one unit's price times the quantity."""
+        offers = [choice.offer for choice in self.choices]
+        return any(offer.seasons or offer.pricing != NO_PRICING for offer in offers)
+
+
+def _pick(choices: Sequence[Choice], chosen: UUID | None) -> Choice | None:
+    free = [choice for choice in choices if choice.free] or list(choices)
+    return next(
+        (choice for choice in choices if choice.offer.id == chosen and choice.free),
+        free[0] if free else None,
+    )
 
 
 def zone_of(listing: Listing) -> ZoneInfo:
@@ -124,7 +151,55 @@ async def box(listing: Listing, form: Form, catalog: Catalog, inventory: Invento
         Choice(offer, free.get(offer.id, 0), totals.get(offer.id, offer.price))
         for offer in listing.offers[:OFFERS_MAX]
     )
-    return Box(choices, form.identifier("offer"), quantity, dates, form, today, over)
+    chosen = form.identifier("offer") or form.identifier("offer_id")
+    wanted = _wanted(choices, chosen, quantity, form)
+    lines = await _priced(wanted, dates, catalog) if dates or listing.kind not in DATED else ()
+    return Box(choices, chosen, quantity, dates, form, today, over, wanted, lines)
+
+
+def _wanted(
+    choices: Sequence[Choice], chosen: UUID | None, quantity: int, form: Form
+) -> dict[UUID, int]:
+    """Offer -> how many: several where the address counts each, else the picked one."""
+    counted = {
+        choice.offer.id: _within(form[f"quantity-{choice.offer.id}"], 0, choice.most)
+        for choice in choices
+        if form[f"quantity-{choice.offer.id}"]
+    }
+    pick = _pick(choices, chosen)
+    if counted or pick is None:
+        return {offer_id: count for offer_id, count in counted.items() if count}
+    return {pick.offer.id: quantity}
+
+
+async def _priced(
+    wanted: Mapping[UUID, int], dates: DateRange | None, catalog: Catalog
+) -> tuple[PricedLine, ...]:
+    lines = tuple(QuoteLine(offer_id=i, quantity=n, dates=dates) for i, n in wanted.items())
+    if not lines:
+        return ()
+    quote = await attempt(catalog.quote(lines), *_UNPRICED)
+    return () if isinstance(quote, Refusal) else quote.lines
+
+
+async def asked_of(listing: Listing, inventory: Inventory) -> list[tuple[str, list[str]]]:
+    """Terms and rules in words: offers for whom they apply, named where they differ."""
+    offers = listing.offers[:OFFERS_MAX]
+    found = await attempt(inventory.rules(tuple(offer.id for offer in offers)), Unavailable)
+    known = (
+        {} if isinstance(found, Refusal) else {item.offer_id: item.rules for item in found.items}
+    )
+    language = caller.current().language
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for offer in offers:
+        words = prices.terms(offer, listing.kind)
+        if offer.id in known:
+            words += prices.conditions(known[offer.id], listing.kind, by_hour=offer.by_hour)
+        groups.setdefault(tuple(words), []).append(offer.name.of(language))
+    named = len(groups) > 1
+    return [
+        (", ".join(names) if named else "", list(words)) for words, names in groups.items() if words
+    ]
 
 
 def _within(text: str, least: int, most: int) -> int:

@@ -11,6 +11,7 @@ function shown(minor, currency) {
 }
 
 function count(form) {
+  if (form.dataset.priced) return; // discounts: the server's answer is on its way
   const data = new FormData(form);
   let total = 0;
   const chosen = form.querySelector('[name="offer_id"][data-price]:checked, [name="offer_id"][type="hidden"][data-price]');

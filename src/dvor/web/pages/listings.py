@@ -1,5 +1,6 @@
 """A listing's page: what it is, when it is free, what it costs, and the way into the cart."""
 
+import re
 from typing import Annotated
 from uuid import UUID
 
@@ -20,7 +21,8 @@ from dvor.web.forms import Form, attempt, clean
 
 router = page_router()
 
-ASKED = ("start", "end", "quantity", "offer", "month")
+ASKED = ("start", "end", "quantity", "offer", "offer_id", "month")
+COUNTED = re.compile(r"quantity-[0-9a-f-]{36}")
 
 CatalogHere = Annotated[Catalog, contract(Catalog)]
 InventoryHere = Annotated[Inventory, contract(Inventory)]
@@ -53,6 +55,7 @@ async def show(
         trail=_trail(listing, categories.items), zone=booking.zone_of(listing).key,
         hold_minutes=settings_of(request).hold_ttl_seconds // 60,
         own=caller.current().user_id == listing.seller_id,
+        terms=await booking.asked_of(listing, inventory),
     )  # fmt: skip
 
 
@@ -73,7 +76,8 @@ async def show_calendar(
 
 def _asked(request: Request) -> Form:
     asked = request.query_params
-    return Form({name: clean(asked.get(name, ""))[:40] for name in ASKED})
+    counted = [name for name in asked if COUNTED.fullmatch(name)][: booking.OFFERS_MAX]
+    return Form({name: clean(asked.get(name, ""))[:40] for name in (*ASKED, *counted)})
 
 
 async def _calendar(
