@@ -132,10 +132,7 @@ def unjudged_holds() -> None:
     break_(rules, "judge", lambda *_: None)
 
 
-@planted(
-    "B8",
-    f"{INVENTORY}/test_races.py::TestMixedTraffic::test_no_deadlock_and_the_counters_agree_with_the_claims",
-)
+@planted("B8", f"{INVENTORY}/test_deadlocks.py::TestMarket")
 def unsorted_locks() -> None:
     """Cells are locked in any order: two carts wait for each other."""
 
