@@ -7,6 +7,7 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from dvor.contracts.availability import AvailabilitySearch
+from dvor.contracts.calendars import CalendarSource
 from dvor.contracts.catalog import Kind, QuoteLine, Search
 from dvor.contracts.identity import (
     AdminAction,
@@ -19,8 +20,9 @@ from dvor.contracts.inventory import Claim, Rules
 from dvor.contracts.orders import OrderSearch, WebhookDelivery, Wish
 from dvor.contracts.payments import PaymentSearch
 from dvor.kernel.messages import PageRequest
-from tests.house import calls
-from tests.house.calls import Build, offer_of, registration
+from tests.house import calls, closure_calls
+from tests.house.call import Build, of, offer_of
+from tests.house.calls import registration
 from tests.house.world import PASSWORD, Person, World, draft, hall, picture, stay_dates
 
 PERSONAL = {"orders.check_out"}
@@ -140,16 +142,23 @@ METHODS: dict[str, Arguments] = {
     "catalog.by_external_ids": _args(("1",)),
     "catalog.offers": _read(lambda w, who: (offer_of(w.product),)),
     "catalog.quote": _read(lambda w, who: (QuoteLine(offer_id=offer_of(w.product), quantity=1),)),
-    "inventory.set_supply": _from(calls.of(offer_id=lambda w: offer_of(w.product)), 100_000),
+    "inventory.set_supply": _from(of(offer_id=lambda w: offer_of(w.product)), 100_000),
     "inventory.supplies": _read(lambda w, who: (offer_of(w.product),)),
-    "inventory.set_rules": _from(calls.of(offer_id=lambda w: offer_of(w.product)), Rules()),
+    "inventory.set_rules": _from(of(offer_id=lambda w: offer_of(w.product)), Rules()),
     "inventory.rules": _read(lambda w, who: (offer_of(w.product),)),
-    "inventory.calendar": _from(calls.of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),
-    "inventory.close_dates": _from(calls.of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),
-    "inventory.reopen": _from(calls.closure),
-    "inventory.closures": _from(calls.of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),
-    "inventory.occupancy": _from(calls.of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),
-    "inventory.bookings": _from(calls.of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),
+    "inventory.calendar": _from(of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),
+    "inventory.close_dates": _from(of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),
+    "inventory.reopen": _from(closure_calls.closure),
+    "inventory.closures": _from(of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),
+    "inventory.occupancy": _from(of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),
+    "inventory.bookings": _from(of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),
+    "inventory.calendars": _from(of(offer_id=lambda w: offer_of(w.stay))),
+    "inventory.set_feed": _from(of(offer_id=lambda w: offer_of(w.stay)), True),
+    "inventory.calendar_file": _from(closure_calls.feed_token),
+    "inventory.import_calendar": _from(
+        of(offer_id=lambda w: offer_of(w.stay)), CalendarSource(text=closure_calls.CALENDAR)
+    ),
+    "inventory.remove_import": _from(closure_calls.imported),
     "inventory.free": _read(lambda w, who: (offer_of(w.product),)),
     "inventory.set_seat_map": _seat_map_arguments,
     "inventory.seat_map": _from(calls.event),

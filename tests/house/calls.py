@@ -1,40 +1,13 @@
 """How each route and each contract method is called sensibly: what the matrix asks with."""
 
-import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from dvor.contracts.catalog import Kind
 from dvor.kernel.messages import PageRequest
-from tests.house.world import PASSWORD, Person, World, draft, hall, picture, stay_dates
-
-
-@dataclass
-class Call:
-    """One request: its path's parameters and what else it carries."""
-
-    parameters: dict[str, Any] = field(default_factory=dict)
-    more: dict[str, Any] = field(default_factory=dict)
-    who: Person | None = None
-    """Somebody else with the same role, for calls that end a session."""
-
-    def path(self, route: str) -> str:
-        """The address asked for."""
-        return re.sub(r"\{(\w+)\}", lambda m: str(self.parameters[m[1]]), route)
-
-    def absent(self) -> "Call":
-        """The same call for things that do not exist."""
-        made_up = {n: uuid4() if isinstance(v, UUID) else v for n, v in self.parameters.items()}
-        return Call(made_up, self.more, self.who)
-
-
-Build = Callable[[World, Person], Awaitable[Call]]
-
-
-def offer_of(listing: Any) -> UUID:
-    return listing.offers[0].id
+from tests.house import closure_calls
+from tests.house.call import Build, Call, of, offer_of
+from tests.house.world import PASSWORD, Person, World, draft, hall, picture
 
 
 def registration() -> dict[str, Any]:
@@ -52,13 +25,6 @@ async def _plain(_w: World, _who: Person) -> Call:
 def _with(**more: Any) -> Build:
     async def build(_w: World, _who: Person) -> Call:
         return Call(more=dict(more))
-
-    return build
-
-
-def of(**parameters: Callable[[World], Any]) -> Build:
-    async def build(w: World, _who: Person) -> Call:
-        return Call({name: read(w) for name, read in parameters.items()})
 
     return build
 
@@ -193,22 +159,6 @@ async def _quote(w: World, _who: Person) -> Call:
     return Call(more={"body": {"lines": [{"offer_id": str(offer_of(w.product)), "quantity": 1}]}})
 
 
-async def _calendar(w: World, _who: Person) -> Call:
-    dates = stay_dates().model_dump(mode="json")
-    return Call({"offer_id": offer_of(w.stay)}, {"params": dates})
-
-
-async def _closing(w: World, _who: Person) -> Call:
-    dates = stay_dates().model_dump(mode="json")
-    return Call({"offer_id": offer_of(w.stay)}, {"body": {"dates": dates}})
-
-
-async def closure(w: World, _who: Person) -> Call:
-    with w.seller.asking():
-        closed = await w.house.inventory.close_dates(offer_of(w.stay), stay_dates())
-    return Call({"closure_id": closed.id})
-
-
 async def _availability(w: World, _who: Person) -> Call:
     return Call(more={"params": {"offer_id": str(offer_of(w.product))}})
 
@@ -315,6 +265,7 @@ hidden = of(listing_id=lambda w: w.hidden.id)
 _stays = of(listing_id=lambda w: w.stay.id)
 
 ROUTES: dict[str, Build] = {
+    **closure_calls.ROUTES,
     "GET /static": _plain,
     "POST /api/v1/auth/register": _register,
     "POST /api/v1/auth/token": _token,
@@ -337,12 +288,7 @@ ROUTES: dict[str, Build] = {
     "POST /api/v1/listings/{listing_id}/archive": published,
     "POST /api/v1/listings/{listing_id}/archive @draft": _unpublished,
     "POST /api/v1/quotes": _quote,
-    "GET /api/v1/offers/{offer_id}/calendar": _calendar,
-    "POST /api/v1/offers/{offer_id}/closures": _closing,
-    "GET /api/v1/offers/{offer_id}/closures": _calendar,
-    "DELETE /api/v1/closures/{closure_id}": closure,
-    "GET /api/v1/offers/{offer_id}/occupancy": _calendar,
-    "GET /api/v1/offers/{offer_id}/bookings": _calendar,
+    "GET /api/v1/offers/{offer_id}/calendar": closure_calls.calendar,
     "GET /api/v1/availability": _availability,
     "GET /api/v1/availability/search": _with(params={"kind": "product"}),
     "PUT /api/v1/offers/{offer_id}/supply": _supply,

@@ -224,8 +224,8 @@ NOUNS = {
         "keyring.py", "password_strength.py", "passwords.py", "proofs.py", "threads.py", "views.py",
     },
     "inventory": {
-        "allocation.py", "availability.py", "closure_rules.py", "closures.py", "engine.py",
-        "seating.py", "seats.py",
+        "allocation.py", "availability.py", "calendars.py", "closure_rules.py", "closures.py",
+        "engine.py", "ical.py", "seating.py", "seats.py",
     },
     "notifications": {"letters.py", "wording.py"},
     "orders": {"carts.py", "steps.py", "views.py"},
@@ -343,10 +343,10 @@ RULES = {
             ("src/dvor/services/catalog/lists.py", "import os\nsalt = os.urandom(8)"),
         ),
         but=(
-            # Secrets that must not be guessed: tokens, the address of a payment's page, carts of
-            # guests, nonces.
+            # Secrets that must not be guessed: tokens, addresses, carts of guests, nonces.
             "src/dvor/services/identity/service.py",
             "src/dvor/services/payments/service.py",
+            "src/dvor/services/inventory/calendars.py",
             "src/dvor/web/pages/shopping.py",
             "src/dvor/kernel/pages.py",
             "src/dvor/web/pictures/brush.py",  # dice with a seed: the same picture each time

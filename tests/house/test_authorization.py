@@ -30,7 +30,8 @@ from dvor.kernel.rpc.schema import full_name
 from dvor.topology import SERVICES
 from tests.house import arguments, calls
 from tests.house.arguments import METHODS
-from tests.house.calls import ROUTES, Call
+from tests.house.call import Call
+from tests.house.calls import ROUTES
 from tests.house.world import Person, World, open_world
 
 MATRIX = tomllib.loads((Path(__file__).parent / "authorization.toml").read_text())

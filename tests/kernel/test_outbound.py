@@ -83,3 +83,69 @@ class TestPost:
     async def test_says_when_nobody_is_there(self, url: str) -> None:
         with pytest.raises(ConnectionError):
             await outbound.post(url, b"{}", {}, 5)
+
+
+class TestFetch:
+    @pytest.fixture
+    def lenient(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> str:
+        """A server of our own passes for the open internet."""
+        monkeypatch.setattr(outbound, "is_public", lambda address: True)
+        monkeypatch.setattr(outbound, "FETCHED_SCHEMES", {"http"})
+        monkeypatch.setattr(outbound, "FETCHED_PORTS", {int(server.url.rpartition(":")[2])})
+        return server.url
+
+    async def test_reads_what_is_there(self, lenient: str) -> None:
+        found = await outbound.fetch(f"{lenient}/x", timeout_seconds=5, bytes_max=10)
+        assert (found.status, found.body) == (200, b"ok")
+
+    async def test_stops_at_its_size(self, lenient: str) -> None:
+        with pytest.raises(outbound.TooLong):
+            await outbound.fetch(f"{lenient}/endless", timeout_seconds=5, bytes_max=1000)
+
+    async def test_stops_at_its_time(self, lenient: str) -> None:
+        with pytest.raises(TimeoutError):
+            await outbound.fetch(f"{lenient}/slow", timeout_seconds=0.2, bytes_max=10)
+
+    async def test_follows_no_redirect(self, lenient: str, server: Server) -> None:
+        found = await outbound.fetch(f"{lenient}/away", timeout_seconds=5, bytes_max=10)
+        assert (found.status, found.body) == (307, b"")
+        assert server.paths == ["/away"]
+
+    async def test_a_name_that_leads_inside_is_refused_when_it_resolves(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        port = int(server.url.rpartition(":")[2])
+        monkeypatch.setattr(outbound, "FETCHED_SCHEMES", {"http"})
+        monkeypatch.setattr(outbound, "FETCHED_PORTS", {port})
+        for host in ("localhost", "2130706433", "0x7f.1"):
+            with pytest.raises(ConnectionError):
+                await outbound.fetch(f"http://{host}:{port}/", timeout_seconds=5, bytes_max=10)
+        assert server.paths == []
+        with pytest.raises(outbound.NotPublic):
+            await outbound.fetch(f"http://localhost:{port}/", timeout_seconds=5, bytes_max=10)
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://example.org/",
+            "https://example.org:22/",
+            "https://user@example.org/",
+            "https:///x",
+            "https://127.0.0.1/",
+            "https://169.254.169.254/",
+            "https://10.0.0.1/",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://[64:ff9b::7f00:1]/",
+            "https://[2002:7f00:1::]/",
+            "https://example.org:x/",
+        ],
+    )
+    async def test_refuses_other_addresses_before_it_asks(self, url: str) -> None:
+        assert not outbound.may_be_public(url)
+        with pytest.raises(outbound.NotPublic):
+            await outbound.fetch(url, timeout_seconds=5, bytes_max=10)
+
+    def test_addresses_of_the_open_internet_are_public(self) -> None:
+        assert outbound.is_public("93.184.216.34")
+        assert outbound.is_public("2606:2800:220:1:248:1893:25c8:1946")

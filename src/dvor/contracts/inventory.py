@@ -8,6 +8,13 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from dvor.contracts.availability import AvailabilitySearch, AvailableOffers
+from dvor.contracts.calendars import (
+    CalendarFile,
+    CalendarImport,
+    CalendarSource,
+    Feed,
+    OfferCalendars,
+)
 from dvor.contracts.closures import Bookings, Closure, Closures, Occupancies
 from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatName, SeatStates
 from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound
@@ -416,4 +423,28 @@ class Inventory(Protocol):
 
     async def bookings(self, offer_id: UUID, dates: DateRange) -> Bookings:
         """What is held and booked on some of `dates`. The offer's seller and admins."""
+        ...
+
+    async def set_feed(self, offer_id: UUID, shared: Bool) -> Feed:
+        """Give the calendar a new address, or none. The offer's seller and admins."""
+        ...
+
+    async def calendar_file(self, token: Line) -> CalendarFile:
+        """When nothing is free; for who has the address. Raises UnknownFeed."""
+        ...
+
+    async def import_calendar(
+        self, offer_id: UUID, source: CalendarSource, import_id: UUID | None = None
+    ) -> CalendarImport:
+        """Close a unit for each event; of an import that is there, follow what changed. Raises
+        NotACalendar, BadCalendarAddress, TooManyImports, UnknownImport, NeedsDates.
+        """
+        ...
+
+    async def calendars(self, offer_id: UUID) -> OfferCalendars:
+        """The feed and the imported calendars. The offer's seller and admins."""
+        ...
+
+    async def remove_import(self, import_id: UUID) -> None:
+        """End an import and its closures. The offer's seller and admins. Raises UnknownImport."""
         ...

@@ -1,8 +1,15 @@
 """Requests to other people's servers: bounded in time and size, never redirected."""
 
+import ipaddress
+import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
 
 CONNECT_TIMEOUT_SECONDS = 5
 RESPONSE_BYTES_MAX = 65_536
@@ -32,6 +39,131 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], timeout_second
         raise  # aiohttp's are ClientErrors too
     except aiohttp.ClientError as error:
         raise ConnectionError(f"no answer from {url}: {error}") from error
+
+
+class NotPublic(ConnectionError):
+    """The address leads into a private network, or is none that people may give us."""
+
+
+class TooLong(ConnectionError):
+    """The answer is longer than what we take."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """An answer; of another status than 200 only the status."""
+
+    status: int
+    body: bytes
+
+
+async def fetch(url: str, *, timeout_seconds: float, bytes_max: int) -> Fetched:
+    """Read an https address that a person gave us: never one of a private network.
+
+    Names are resolved once, judged, and the connection goes to just those addresses, so a name
+    cannot point elsewhere between the look and the connection. Raises NotPublic, TooLong,
+    ConnectionError, TimeoutError.
+    """
+    _check_public_url(url)
+    timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(
+                timeout=timeout,
+                connector=aiohttp.TCPConnector(resolver=_PublicResolver(), use_dns_cache=False),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+            ) as session,
+            session.get(
+                url, headers={"Accept-Encoding": "identity"}, allow_redirects=False
+            ) as response,
+        ):
+            body = await _read(response, bytes_max) if response.status == 200 else b""
+            return Fetched(response.status, body)
+    except TimeoutError:
+        raise  # aiohttp's are ClientErrors too
+    except aiohttp.ClientError as error:
+        if isinstance(error.__cause__, NotPublic):
+            raise error.__cause__ from None
+        raise ConnectionError(f"no answer from {url}: {error}") from error
+
+
+def may_be_public(url: str) -> bool:
+    """Whether `fetch` would try an address; where a name leads is seen then."""
+    try:
+        _check_public_url(url)
+    except NotPublic:
+        return False
+    return True
+
+
+FETCHED_SCHEMES = frozenset({"https"})
+FETCHED_PORTS = frozenset({443})
+
+
+def _check_public_url(url: str) -> None:
+    """Refuse what is no plain https address. Numbers are judged here, names when they resolve."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 443
+    except ValueError:
+        raise NotPublic(url) from None
+    if parts.scheme not in FETCHED_SCHEMES or port not in FETCHED_PORTS or not parts.hostname:
+        raise NotPublic(url)
+    if parts.username is not None or parts.password is not None:
+        raise NotPublic(url)
+    try:
+        number = ipaddress.ip_address(parts.hostname)
+    except ValueError:
+        return
+    if not is_public(str(number)):
+        raise NotPublic(url)
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the open internet, also behind its IPv6 disguises."""
+    number = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(number, ipaddress.IPv6Address):
+        inside = number.ipv4_mapped or number.sixtofour or (number.teredo or (None, None))[1]
+        if inside is not None:
+            return False
+        if number in _NAT64:
+            return False
+    return number.is_global and not number.is_multicast
+
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class _PublicResolver(AbstractResolver):
+    """Resolves names to public addresses only."""
+
+    def __init__(self) -> None:
+        self._inner = ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """All addresses of a name, if every one of them is public."""
+        found = await self._inner.resolve(host, port, family)
+        if not all(is_public(one["host"]) for one in found):
+            raise NotPublic(host)
+        return found
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+        await self._inner.close()
+
+
+async def _read(response: Any, bytes_max: int) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(8192):
+        body += chunk
+        if len(body) > bytes_max:
+            response.close()
+            raise TooLong(str(response.url))
+    return bytes(body)
 
 
 async def _discard(response: aiohttp.ClientResponse) -> None:

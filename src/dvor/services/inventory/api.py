@@ -4,10 +4,12 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Header, Query
+from fastapi.responses import Response
 from pydantic import Field, model_validator
 
 from dvor.contracts.availability import AvailabilitySearch, AvailableOffers
+from dvor.contracts.calendars import CalendarImport, CalendarSource, Feed, OfferCalendars
 from dvor.contracts.catalog import Kind
 from dvor.contracts.closures import Bookings, Closure, Closures, Occupancies, Units
 from dvor.contracts.inventory import (
@@ -20,12 +22,14 @@ from dvor.contracts.inventory import (
     Supply,
 )
 from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatStates
-from dvor.kernel.http import api_router, contract
-from dvor.kernel.messages import Count, Instant, Line, Message
+from dvor.kernel.http import api_router, contract, page_router
+from dvor.kernel.messages import Bool, Count, Instant, Line, Message
 from dvor.kernel.periods import DateRange, HourRange
 
 router = api_router(prefix="", tags=["availability"])
 closures = api_router(prefix="", tags=["closures"])
+calendars = api_router(prefix="", tags=["calendars"])
+files = page_router()
 
 InventoryContract = Annotated[Inventory, contract(Inventory)]
 Dates = Annotated[DateRange, Query()]
@@ -210,3 +214,49 @@ async def occupancy(offer_id: UUID, dates: Dates, inventory: InventoryContract) 
 async def bookings(offer_id: UUID, dates: Dates, inventory: InventoryContract) -> Bookings:
     """What is held and booked on some of the days. The offer's seller and admins."""
     return await inventory.bookings(offer_id, dates)
+
+
+class Sharing(Message):
+    """Whether others may read when nothing is free."""
+
+    shared: Bool
+
+
+@calendars.put("/offers/{offer_id}/feed")
+async def set_feed(offer_id: UUID, sharing: Sharing, inventory: InventoryContract) -> Feed:
+    """Give the calendar a new address, or none; the one before leads nowhere then."""
+    return await inventory.set_feed(offer_id, sharing.shared)
+
+
+@calendars.get("/offers/{offer_id}/calendars")
+async def list_calendars(offer_id: UUID, inventory: InventoryContract) -> OfferCalendars:
+    """The feed (`/ical/{token}.ics`) and the imported calendars. The offer's seller and admins."""
+    return await inventory.calendars(offer_id)
+
+
+@calendars.post("/offers/{offer_id}/calendar-imports", status_code=201)
+async def import_calendar(
+    offer_id: UUID, source: CalendarSource, inventory: InventoryContract
+) -> CalendarImport:
+    """Close a unit for each event of a calendar. The offer's seller and admins."""
+    return await inventory.import_calendar(offer_id, source)
+
+
+@calendars.delete("/calendar-imports/{import_id}", status_code=204)
+async def remove_import(import_id: UUID, inventory: InventoryContract) -> None:
+    """End an import and its closures. The offer's seller and admins."""
+    await inventory.remove_import(import_id)
+
+
+@files.get("/ical/{token}.ics")
+async def calendar_file(
+    token: str, inventory: InventoryContract, if_none_match: Annotated[str, Header()] = ""
+) -> Response:
+    """When nothing of an offer is free, for other calendars. The address is the secret."""
+    found = await inventory.calendar_file(token[:100])
+    tag = f'"{found.version}"'
+    headers = {"ETag": tag, "Cache-Control": "private, max-age=300", "X-Robots-Tag": "noindex"}
+    if tag in if_none_match:
+        return Response(status_code=304, headers=headers)
+    headers["Content-Disposition"] = 'attachment; filename="dvor.ics"'
+    return Response(found.content, headers=headers, media_type="text/calendar; charset=utf-8")

@@ -50,7 +50,7 @@ async def delete_closure(db: Connection, closure_id: UUID) -> None:
 async def closure(db: Connection, closure_id: UUID) -> StoredClosure | None:
     """A closure as it stands."""
     row = await db.fetchrow("SELECT * FROM closures WHERE id = $1", closure_id)
-    return _closure(row) if row else None
+    return stored(row) if row else None
 
 
 async def closures(db: Connection, offer_id: UUID, slots: range) -> list[StoredClosure]:
@@ -64,10 +64,11 @@ async def closures(db: Connection, offer_id: UUID, slots: range) -> list[StoredC
         slots.start,
         slots.stop,
     )
-    return [_closure(row) for row in rows]
+    return [stored(row) for row in rows]
 
 
-def _closure(row: Record) -> StoredClosure:
+def stored(row: Record) -> StoredClosure:
+    """A closure from its row."""
     return StoredClosure(
         id=row["id"],
         offer_id=row["offer_id"],

@@ -52,15 +52,15 @@ class Usage:
         return max(self.capacity - self.held - self.sold, 0)
 
 
-def is_let_by_dates(offer: Offer) -> bool:
-    """Whether its slots belong to days."""
-    return offer.unit in (Unit.DAY, Unit.HOUR)
+def check_dated(offer: Offer) -> None:
+    """Raises NeedsDates for what has no days."""
+    if offer.unit not in (Unit.DAY, Unit.HOUR):
+        raise NeedsDates(offer_id=offer.id)
 
 
 def slots_of(offer: Offer, dates: DateRange) -> range:
     """The slots of local days. Raises NeedsDates for what has no days."""
-    if not is_let_by_dates(offer):
-        raise NeedsDates(offer_id=offer.id)
+    check_dated(offer)
     if offer.unit is Unit.DAY:
         return rules.slots(dates)
     return range(_midnight(offer, dates.start), _midnight(offer, dates.end))

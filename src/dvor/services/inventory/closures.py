@@ -54,7 +54,7 @@ class ClosureDesk:
             made = StoredClosure(caller_key("closure"), offer_id, slots, units, source, note)
             await closure_queries.insert_closure(tx, made)
             await self.apply(tx, offer, slots)
-        (shown,) = await self._shown(offer, [made])
+        (shown,) = await self.shown(offer, [made])
         return shown
 
     async def check_room_for_more(self, tx: Tx, offer: Offer, more: int) -> None:
@@ -95,7 +95,7 @@ class ClosureDesk:
         found = await closure_queries.closures(
             self.db, offer_id, closure_rules.slots_of(offer, dates)
         )
-        return Closures(items=await self._shown(offer, found))
+        return Closures(items=await self.shown(offer, found))
 
     async def occupancy(self, offer_id: UUID, dates: DateRange) -> Occupancies:
         """What is closed, promised and free day by day."""
@@ -136,7 +136,7 @@ class ClosureDesk:
             raise UnknownSupply(offer_id=offer_id)
         return found[0]
 
-    async def _shown(self, offer: Offer, found: Sequence[StoredClosure]) -> tuple[Closure, ...]:
+    async def shown(self, offer: Offer, found: Sequence[StoredClosure]) -> tuple[Closure, ...]:
         """Closures with what stands in their way from today on."""
         first = closure_rules.first_open(offer, clock.now())
         end = max((closure.slots.stop for closure in found), default=first)

@@ -6,6 +6,14 @@ from dataclasses import replace
 from uuid import UUID
 
 from dvor.contracts.availability import AvailabilitySearch, AvailableOffers
+from dvor.contracts.calendars import (
+    CalendarFile,
+    CalendarImport,
+    CalendarSource,
+    Feed,
+    OfferCalendars,
+    UnknownImport,
+)
 from dvor.contracts.catalog import Catalog, Kind, ListingStatus, OfferFacts
 from dvor.contracts.closures import Bookings, Closure, Closures, Occupancies, UnknownClosure
 from dvor.contracts.inventory import (
@@ -43,6 +51,7 @@ from dvor.kernel.messages import Bool, Count, Int
 from dvor.kernel.periods import DateRange
 from dvor.services.inventory import availability, closure_queries, queries, rules
 from dvor.services.inventory.allocation import Confirm, Expire, Release, Take
+from dvor.services.inventory.calendars import Calendars
 from dvor.services.inventory.closure_queries import ALL_SLOTS_END
 from dvor.services.inventory.closures import ClosureDesk
 from dvor.services.inventory.engine import Engine
@@ -62,6 +71,7 @@ class InventoryService:
         self.engine = Engine(db, settings)
         self.seats = Seats(db, catalog)
         self.desk = ClosureDesk(db, settings)
+        self.shelf = Calendars(db, self.desk)
 
     async def stop(self) -> None:
         """Answer those who wait for a hold."""
@@ -227,6 +237,36 @@ class InventoryService:
         """What is held and booked."""
         await self._own(offer_id)
         return await self.desk.bookings(offer_id, dates)
+
+    async def set_feed(self, offer_id: UUID, shared: Bool) -> Feed:
+        """Give the calendar a new address, or none."""
+        await self._own(offer_id)
+        return await self.shelf.set_feed(offer_id, shared=shared)
+
+    async def calendar_file(self, token: str) -> CalendarFile:
+        """When nothing is free; the address is the secret."""
+        return await self.shelf.file(token)
+
+    async def import_calendar(
+        self, offer_id: UUID, source: CalendarSource, import_id: UUID | None = None
+    ) -> CalendarImport:
+        """Close a unit for each event."""
+        await self._own(offer_id)
+        return await self.shelf.bring(offer_id, source, import_id)
+
+    async def calendars(self, offer_id: UUID) -> OfferCalendars:
+        """The feed and the imported calendars."""
+        await self._own(offer_id)
+        return await self.shelf.of(offer_id)
+
+    async def remove_import(self, import_id: UUID) -> None:
+        """End an import; a foreign one does not exist."""
+        require_user()
+        try:
+            await self._own(await self.shelf.offer_of(import_id))
+        except (UnknownSupply, Forbidden):
+            raise UnknownImport from None
+        await self.shelf.remove(import_id)
 
     async def expire_due(self) -> int:
         """End one batch of holds past their deadline; answers how many. For the sweeper."""

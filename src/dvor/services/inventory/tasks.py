@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from dvor.services.inventory.service import InventoryService
 
 
+class Fetch(Message):
+    """A calendar to look at."""
+
+    import_id: UUID
+
+
 class Offers(Message):
     """Offers that may have moved."""
 
@@ -33,3 +39,15 @@ async def sweep(service: "InventoryService") -> None:
 async def follow_up_closures(service: "InventoryService") -> None:
     """Close what should have been closed and has become free."""
     await service.desk.follow_up()
+
+
+@task(timeout_seconds=60, attempts_max=3)
+async def fetch_import(service: "InventoryService", work: Fetch) -> None:
+    """Look at the address of an imported calendar."""
+    await service.shelf.fetch(work.import_id)
+
+
+@timer(every_seconds=60)
+async def fetch_imports(service: "InventoryService") -> None:
+    """Have imported calendars looked at again."""
+    await service.shelf.enqueue_due()

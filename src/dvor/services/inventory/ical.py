@@ -1,0 +1,170 @@
+"""iCalendar (RFC 5545): texts of others into events, our taken days into a text. Pure.
+
+The only door to the library.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from icalendar import Calendar, Component
+from icalendar import Event as Entry
+
+from dvor.contracts.calendars import BrokenEvent, NotACalendar
+from dvor.contracts.inventory import Unit
+from dvor.kernel import ids
+from dvor.services.inventory import closure_rules, rules
+from dvor.services.inventory.closure_rules import StoredClosure
+from dvor.services.inventory.rules import Offer
+
+EVENTS_MAX = 400
+"""Events of one calendar that close something; the feed writes as many stretches."""
+
+BROKEN_MAX = 50
+"""Broken events that are listed."""
+
+_DAYS_MAX = 366
+"""A closure is not longer: longer events become several."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that takes place: all day long, or at times (without a zone: local ones)."""
+
+    key: str
+    """The same for the same event, also when it has moved."""
+    title: str
+    start: date | datetime
+    end: date | datetime
+
+
+def read(text: str) -> tuple[list[Event], list[BrokenEvent]]:
+    """The events of a calendar that take up time, and those that cannot be understood.
+
+    Cancelled ones and those that leave their time free are left out. Raises NotACalendar.
+    """
+    try:
+        calendar = Calendar.from_ical(text)
+    except ValueError:
+        raise NotACalendar from None
+    if not isinstance(calendar, Component) or calendar.name != "VCALENDAR":
+        raise NotACalendar
+    events: dict[str, Event] = {}
+    broken: list[BrokenEvent] = []
+    for entry in calendar.walk("VEVENT"):
+        if entry.get("STATUS") == "CANCELLED" or entry.get("TRANSP") == "TRANSPARENT":
+            continue
+        found = _event(entry)
+        if isinstance(found, Event):
+            events[found.key] = found
+        else:
+            broken.append(BrokenEvent(event=_title(entry), reason=found))
+    return list(events.values()), broken
+
+
+def _event(entry: Component) -> Event | str:
+    """The event, or why it cannot be understood."""
+    if entry.get("DTSTART") is None:
+        return "no_start"
+    if entry.get("RRULE") is not None or entry.get("RDATE") is not None:
+        return "repeats"
+    try:
+        start, end = entry.start, entry.end  # pyright: ignore[reportAttributeAccessIssue]
+        if _moment(end) < _moment(start):
+            return "backwards"
+    except (ValueError, TypeError, OverflowError):
+        return "unreadable"
+    key = f"{entry.get('UID', '')}\n{entry.get('RECURRENCE-ID', '')}"
+    if not entry.get("UID"):
+        key = f"{start.isoformat()}\n{end.isoformat()}"
+    return Event(key, _title(entry), start, end)
+
+
+def _moment(when: date | datetime, zone: str = "UTC") -> datetime:
+    """When it is; days and times without a zone are those of `zone`."""
+    if not isinstance(when, datetime):
+        when = datetime.combine(when, time())
+    return when if when.tzinfo else when.replace(tzinfo=ZoneInfo(zone))
+
+
+def _title(entry: Component) -> str:
+    text = str(entry.get("SUMMARY") or entry.get("UID") or "").replace("\x00", "")
+    return " ".join(text.split())[:200]
+
+
+def slots_of(offer: Offer, event: Event) -> range:
+    """The slots that an event touches: whole local days, or the hours where hours are let."""
+    start, end = _moment(event.start, offer.timezone), _moment(event.end, offer.timezone)
+    end = max(end, start + timedelta(seconds=1))
+    if offer.unit is Unit.HOUR:
+        return range((start - _EPOCH) // _HOUR, -((_EPOCH - end) // _HOUR))
+    zone = ZoneInfo(offer.timezone)
+    last = (end - timedelta(microseconds=1)).astimezone(zone).date()
+    return range(rules.slot_of(start.astimezone(zone).date()), rules.slot_of(last) + 1)
+
+
+def closures_of(
+    offer: Offer, import_id: UUID, events: Iterable[Event], horizon: range
+) -> tuple[list[StoredClosure], list[BrokenEvent]]:
+    """A closure of one unit for each event that touches `horizon`, and those that are too many."""
+    made: list[StoredClosure] = []
+    left: list[BrokenEvent] = []
+    for event in sorted(events, key=lambda event: _moment(event.start, offer.timezone)):
+        slots = slots_of(offer, event)
+        pieces = list(_pieces(range(slots.start, min(slots.stop, horizon.stop)), offer))
+        if not pieces or slots.stop <= horizon.start:
+            continue
+        if len(made) + len(pieces) > EVENTS_MAX:
+            left.append(BrokenEvent(event=event.title, reason="too_many"))
+            continue
+        for number, piece in enumerate(pieces):
+            closure_id = ids.derived(import_id, event.key, number)
+            source = f"ical:{import_id}"
+            made.append(StoredClosure(closure_id, offer.id, piece, 1, source, event.title))
+    return made, left
+
+
+def _pieces(slots: range, offer: Offer) -> Iterator[range]:
+    most = _DAYS_MAX * (24 if offer.unit is Unit.HOUR else 1)
+    for start in range(slots.start, slots.stop, most):
+        yield range(start, min(start + most, slots.stop))
+
+
+def stretches(taken: Sequence[int]) -> list[range]:
+    """Growing slots joined where they follow each other."""
+    found: list[range] = []
+    for slot in taken:
+        if found and found[-1].stop == slot:
+            found[-1] = range(found[-1].start, slot + 1)
+        else:
+            found.append(range(slot, slot + 1))
+    return found
+
+
+def write(offer: Offer, taken: Iterable[range], now: datetime) -> bytes:
+    """A calendar with an event for each stretch of taken slots. It names nobody."""
+    calendar = Calendar()
+    calendar.add("prodid", "-//Dvor//Dvor//EN")
+    calendar.add("version", "2.0")
+    calendar.add("method", "PUBLISH")
+    for stretch in taken:
+        entry = Entry()
+        entry.add("uid", f"{ids.derived('taken', offer.id, stretch.start)}@dvor")
+        entry.add("dtstamp", now.replace(microsecond=0))
+        start, end = _bounds(offer, stretch)
+        entry.add("dtstart", start)
+        entry.add("dtend", end)
+        entry.add("summary", "Not available")
+        calendar.add_component(entry)
+    return calendar.to_ical()
+
+
+def _bounds(offer: Offer, stretch: range) -> tuple[date, date]:
+    if offer.unit is Unit.HOUR:
+        return _EPOCH + stretch.start * _HOUR, _EPOCH + stretch.stop * _HOUR
+    return closure_rules.day_at(offer, stretch.start), closure_rules.day_at(offer, stretch.stop)
