@@ -35,8 +35,8 @@ async def feed_token(w: World, _who: Person) -> Call:
 
 
 async def _import(w: World, _who: Person) -> Call:
-    rental = await w.listing(w.seller, draft(Kind.RENTAL, "A bicycle"))
-    return Call({"offer_id": offer_of(rental)}, {"body": {"text": CALENDAR}})
+    hut = await w.listing(w.seller, draft(Kind.STAY, "A hut"))
+    return Call({"offer_id": offer_of(hut)}, {"body": {"text": CALENDAR}})
 
 
 async def imported(w: World, who: Person) -> Call:
