@@ -326,6 +326,8 @@ ROUTES: dict[str, Build] = {
     "GET /listings/{listing_id}": product,
     "GET /listings/{listing_id} @draft": hidden,
     "GET /listings/{listing_id}/calendar": _stays,
+    "GET /listings/{listing_id}/seats": event,
+    "GET /listings/{listing_id}/seats @draft": hidden,
     "GET /listings/{listing_id}/calendar @draft": hidden,
     "GET /pictures/{kind}/{category}/{seed}.svg": of(
         kind=lambda _: "product", category=lambda _: "home", seed=lambda _: "a1"

@@ -32,6 +32,8 @@ from dvor.contracts.inventory import (
     Rules,
     Unit,
 )
+from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatStates
+from dvor.kernel.errors import Refusal
 from dvor.kernel.ids import derived
 from dvor.kernel.money import Money
 from dvor.kernel.periods import DateRange
@@ -160,6 +162,27 @@ class FakeInventory:
         self.left = 3
         self.taken: set[date] = set()
         self.asked = Rules()
+        self.seats = SeatMap(sections=())
+        self.seats_taken: tuple[str, ...] = ()
+        self.best: tuple[str, ...] | Refusal = ()
+
+    async def seat_map(self, listing_id: UUID) -> SeatMapVersion:
+        """`seats`, once there are some."""
+        version = int(bool(self.seats.sections))
+        return SeatMapVersion(listing_id=listing_id, version=version, map=self.seats)
+
+    async def seat_states(self, listing_id: UUID) -> SeatStates:
+        """`seats_taken` are."""
+        version = int(bool(self.seats.sections))
+        return SeatStates(listing_id=listing_id, version=version, taken=self.seats_taken)
+
+    async def best_seats(
+        self, offer_id: UUID, quantity: int, accessible: bool = False
+    ) -> BestSeats:
+        """`best`."""
+        if isinstance(self.best, Refusal):
+            raise self.best
+        return BestSeats(offer_id=offer_id, seats=self.best[:quantity])
 
     async def free(self, offer_ids: tuple[UUID, ...], dates: DateRange | None = None) -> FreeList:
         """The same for all."""

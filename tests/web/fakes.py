@@ -184,6 +184,7 @@ def cart_line(wish: Wish, title: str = "Lamp", problem: str = "") -> CartLine:
         picture="/pictures/x.svg",
         quantity=wish.quantity,
         dates=wish.dates,
+        seats=wish.seats,
         units=units,
         unit_price=rub(1000),
         total=rub(1000 * wish.quantity * units),

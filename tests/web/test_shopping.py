@@ -360,3 +360,26 @@ class TestOrderEvents:
             stream.cancel()
         await asyncio.gather(*open_streams, return_exceptions=True)
         assert live.streams_open() == 0
+
+
+class TestAddingSeats:
+    async def test_ticked_seats_of_a_tier_are_one_wish(self, web: Web):
+        browser = web.browser()
+        tier, other = uuid4(), uuid4()
+        page = await browser.open("/sign-in")
+        sent = {"seat-0-a": f"{tier} A 1", "seat-0-b": f"{tier} A 2", "seat-1-a": f"{other} B 1"}
+        await browser.post(page, "/cart/lines", **sent)
+        assert [(n.offer_id, n.quantity, n.seats) for n in web.orders.lines] == [
+            (tier, 2, ("A 1", "A 2")),
+            (other, 1, ("B 1",)),
+        ]
+
+    async def test_more_than_fifty_are_refused_in_words(self, web: Web):
+        browser = web.browser()
+        tier = uuid4()
+        page = await browser.open("/sign-in")
+        page = await browser.post(
+            page, "/cart/lines", **{f"seat-{n}": f"{tier} A {n}" for n in range(51)}
+        )
+        assert "Up to 50 seats at once" in page.text
+        assert not web.orders.lines

@@ -29,6 +29,7 @@ from dvor.kernel.texts import gettext as _
 from dvor.web import calendars, prices
 from dvor.web.calendars import Month
 from dvor.web.forms import Form, attempt
+from dvor.web.seating import Hall
 
 DATED = (Kind.RENTAL, Kind.STAY)
 QUANTITY_MAX = 20
@@ -71,6 +72,8 @@ class Box:
     """Offer -> how many of it are chosen."""
     lines: tuple[PricedLine, ...] = ()
     """What is chosen, priced; empty where it cannot be bought."""
+    hall: Hall | None = None
+    """Its seats, where they have numbers."""
 
     @property
     def available(self) -> bool:

@@ -6,6 +6,7 @@ import "./hold.js";
 import "./live.js";
 import "./booking.js";
 import "./calendar.js";
+import "./seats.js";
 
 window.htmx = htmx;
 

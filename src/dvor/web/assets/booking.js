@@ -22,13 +22,14 @@ function count(form) {
     total = Number(chosen.dataset.price) * Number(data.get("quantity") || 0);
   }
   for (const field of form.querySelectorAll('[name^="quantity-"][data-price]')) total += Number(field.dataset.price) * Number(field.value || 0);
+  for (const seat of document.querySelectorAll("[data-seat]:checked")) if (seat.form === form) total += Number(seat.dataset.price);
   const words = shown(total, form.dataset.currency);
   for (const place of document.querySelectorAll("[data-total], [data-total-copy]")) place.textContent = words;
 }
 
 document.addEventListener("change", (event) => {
-  const form = event.target.closest("[data-book]");
-  if (form) count(form);
+  const form = event.target.closest("[data-book]") ?? event.target.form;
+  if (form?.matches("[data-book]")) count(form);
 });
 for (const form of document.querySelectorAll("[data-book]")) count(form);
 document.addEventListener("htmx:afterSettle", () => document.querySelectorAll("[data-book]").forEach(count));

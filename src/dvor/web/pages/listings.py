@@ -1,32 +1,37 @@
 """A listing's page: what it is, when it is free, what it costs, and the way into the cart."""
 
 import re
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
 from babel.numbers import format_decimal
 from fastapi import Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 
-from dvor.contracts.catalog import Catalog, Category, Listing
+from dvor.contracts.catalog import Catalog, Category, Kind, Listing
 from dvor.contracts.identity import Identity
 from dvor.contracts.inventory import Inventory
+from dvor.contracts.orders import Orders
 from dvor.kernel import caller
 from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.http import contract, page_router
 from dvor.kernel.money import Money, decimal
-from dvor.web import booking, calendars
-from dvor.web.context import Visiting, settings_of, templates
+from dvor.web import booking, calendars, seating
+from dvor.web.context import Visiting, guest_of, settings_of, templates
 from dvor.web.forms import Form, attempt, clean
 
 router = page_router()
 
-ASKED = ("start", "end", "quantity", "offer", "offer_id", "month")
+ASKED = (
+    "start", "end", "quantity", "offer", "offer_id", "month", "best", "accessible",
+)  # fmt: skip
 COUNTED = re.compile(r"quantity-[0-9a-f-]{36}")
 
 CatalogHere = Annotated[Catalog, contract(Catalog)]
 InventoryHere = Annotated[Inventory, contract(Inventory)]
 IdentityHere = Annotated[Identity, contract(Identity)]
+OrdersHere = Annotated[Orders, contract(Orders)]
 
 
 def brief(price: Money) -> str:
@@ -39,12 +44,16 @@ templates.environment.filters["brief"] = brief
 
 @router.get("/listings/{listing_id}")
 async def show(
-    listing_id: UUID, request: Request, visit: Visiting, catalog: CatalogHere, inventory: InventoryHere, identity: IdentityHere
+    listing_id: UUID, request: Request, visit: Visiting, catalog: CatalogHere, inventory: InventoryHere, identity: IdentityHere,
+    orders: OrdersHere,
 ) -> Response:  # fmt: skip
     """The page of a listing, with the booking box for what the address asks for."""
     listing = await catalog.listing(listing_id)
     form = _asked(request)
     box = await booking.box(listing, form, catalog, inventory)
+    if listing.kind is Kind.EVENT:
+        mine = await seating.own_seats(listing, orders, guest_of(request))
+        box = replace(box, hall=await seating.hall(listing, form, inventory, mine))
     dated = listing.kind in booking.DATED
     seller = await attempt(identity.profiles((listing.seller_id,)), Unavailable)
     categories = await catalog.categories()
@@ -72,6 +81,23 @@ async def show_calendar(
     form = _asked(request)
     calendar = await _calendar(listing, form, 1, inventory)
     return visit.fragment("browse/months.html", listing=listing, calendar=calendar)
+
+
+@router.get("/listings/{listing_id}/seats")
+async def show_seats(
+    listing_id: UUID,
+    request: Request,
+    catalog: CatalogHere,
+    inventory: InventoryHere,
+    orders: OrdersHere,
+) -> Response:
+    """Which seats are taken now and which are in one's cart, for a seat map that is on screen."""
+    listing = await catalog.listing(listing_id)
+    mine = await seating.own_seats(listing, orders, guest_of(request))
+    states = await inventory.seat_states(listing_id)
+    return JSONResponse(
+        {"version": states.version, "taken": list(states.taken), "mine": sorted(mine)}
+    )
 
 
 def _asked(request: Request) -> Form:

@@ -50,6 +50,8 @@ router = page_router()
 
 GUEST_COOKIE_SECONDS = 30 * 24 * 3600
 QUANTITY_MAX = 1000
+SEATS_MAX = 50
+SEAT_NAME_MAX = 60
 
 REFUSALS = (
     SoldOut, Closed, InThePast, TooFarAhead, NeedsDates, UnknownSupply, HoldEnded,
@@ -208,7 +210,25 @@ def _wishes(form: Form) -> list[Wish]:
         quantity = form.whole(name, 0, QUANTITY_MAX, empty=1 if name == "quantity" else 0)
         if offer_id and quantity:
             wishes.append(Wish(offer_id=offer_id, quantity=quantity, dates=dates))
+    wishes += _seats(form)
     return [] if form.errors else wishes
+
+
+def _seats(form: Form) -> list[Wish]:
+    """The numbered seats that are ticked, together for each tier."""
+    chosen: dict[UUID, dict[str, None]] = {}
+    for name, value in form.values.items():
+        offer, _sep, seat = value.partition(" ")
+        offer_id = identifier(offer) if name.startswith("seat-") else None
+        if offer_id and 0 < len(seat) <= SEAT_NAME_MAX:
+            chosen.setdefault(offer_id, {})[seat] = None
+    if any(len(seats) > SEATS_MAX for seats in chosen.values()):
+        form.refuse("seats", _("Up to {most} seats at once, please.", most=SEATS_MAX))
+        return []
+    return [
+        Wish(offer_id=offer_id, quantity=len(seats), seats=tuple(seats))
+        for offer_id, seats in chosen.items()
+    ]
 
 
 def _as_part(wish: Wish) -> caller.Caller:
