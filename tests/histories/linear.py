@@ -1,7 +1,7 @@
 """Is there an order of calls that explains every answer? (Wing and Gong's search, with a memory.)
 
 Each call of a history takes effect at one moment between its beginning and its end; one whose
-outcome is unknown at some moment after its beginning, or never. A history is linearizable if the
+outcome is unknown at such a moment, or never. A history is linearizable if the
 moments can be chosen so that a specification, asked one call after the other, gives the answers
 that were seen.
 """
@@ -11,8 +11,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-UNKNOWN = math.inf
-"""The end of a call of which nobody knows what came of it."""
+NEVER = math.inf
+"""The end of a call that may take effect at any time to come."""
 STEPS_MAX = 300_000
 """Positions looked at before the question is left undecided."""
 
@@ -23,12 +23,13 @@ class Call:
 
     action: tuple[Any, ...]
     answer: Any
+    """None: unknown. It has happened until its end or never will."""
     begun: float
-    ended: float = UNKNOWN
+    ended: float = NEVER
 
     @property
     def known(self) -> bool:
-        return self.ended != UNKNOWN
+        return self.answer is not None
 
 
 class Specification(Protocol):
@@ -75,7 +76,7 @@ def check(
             return Verdict(True, steps)
         if done.bit_count() > farthest:
             farthest, stuck = done.bit_count(), tuple(known[i] for i in nexts)
-        horizon = min(known[i].ended for i in nexts)
+        horizon, latest = min(known[i].ended for i in nexts), _latest(known, done)
         found = [
             (done | 1 << i, happened, after)
             for i in nexts
@@ -84,7 +85,8 @@ def check(
         for i, call in enumerate(unknown):
             if call.begun > horizon:
                 break
-            after = None if happened >> i & 1 else spec.after(state, call)
+            too_late = happened >> i & 1 or call.ended < max(latest, _latest(unknown, happened))
+            after = None if too_late else spec.after(state, call)
             if after is not None and after != state:
                 found.append((done, happened | 1 << i, after))
         # The last is looked at first: calls with an answer, those that ended early.
@@ -123,6 +125,11 @@ def _nexts(known: Sequence[Call], done: int) -> list[int]:
             found.append(i)
             horizon = min(horizon, known[i].ended)
     return found
+
+
+def _latest(calls: Sequence[Call], done: int) -> float:
+    """When the last of those that are done began; calls are in the order of their beginning."""
+    return calls[done.bit_length() - 1].begun if done else -math.inf
 
 
 def parts(

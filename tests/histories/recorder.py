@@ -7,7 +7,7 @@ from typing import Any
 
 from dvor.contracts.inventory import BelowPromised, Calendar, Claim, FreeList, Hold, SoldOut, Supply
 from dvor.kernel.errors import Refusal
-from tests.histories.linear import UNKNOWN, Call
+from tests.histories.linear import NEVER, Call
 from tests.histories.promises import Needs
 
 
@@ -18,17 +18,20 @@ class Recorder:
         self.calls: list[Call] = []
 
     async def record(self, action: tuple[Any, ...], work: Awaitable[Any]) -> Any:
-        """Await a call and write it down. What was cancelled or failed has an unknown outcome."""
-        begun, answer, ended = time.perf_counter(), None, UNKNOWN
+        """Await a call and write it down. What was cancelled or failed has an unknown outcome.
+
+        One that failed will not happen any more: whoever dies here is the server's end of the
+        connection, with its transaction. One whose client left may still be under way.
+        """
+        begun, answer, cancelled = time.perf_counter(), None, False
         try:
             answer = shown(await work)
-            ended = time.perf_counter()
         except asyncio.CancelledError:
-            pass
+            cancelled = True
         except Refusal as refusal:
             if refusal.http_status < 500:
-                answer, ended = refused(refusal), time.perf_counter()
-        self.calls.append(Call(action, answer, begun, ended))
+                answer = refused(refusal)
+        self.calls.append(Call(action, answer, begun, NEVER if cancelled else time.perf_counter()))
         return answer
 
 

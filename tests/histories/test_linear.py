@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.histories.linear import UNKNOWN, Call, check, parts
+from tests.histories.linear import NEVER, Call, check, parts
 from tests.histories.promises import Promises, Shop, touched
 
 SPEC = Promises()
@@ -11,11 +11,11 @@ ROOM = tuple((("room", night), 1) for night in (1, 2))
 SHOP = Shop.of({"lamp": 2, "room": 1})
 
 
-def call(action: tuple[object, ...], answer: object, begun: float, ended: float = UNKNOWN) -> Call:
+def call(action: tuple[object, ...], answer: object, begun: float, ended: float = NEVER) -> Call:
     return Call(action, answer, begun, ended)
 
 
-def take(name: str, answer: object, begun: float, ended: float = UNKNOWN, units: int = 1) -> Call:
+def take(name: str, answer: object, begun: float, ended: float = NEVER, units: int = 1) -> Call:
     return call(("hold", name, ((("lamp", None), units),)), answer, begun, ended)
 
 
@@ -39,6 +39,7 @@ GOOD = {
     "an unknown hold happened": [take("a", None, 0), free(1, 2, 3), free(1, 4, 5)],
     "an unknown hold happened late": [take("a", None, 0), free(2, 2, 3), free(1, 4, 5)],
     "an unknown hold never happened": [take("a", None, 0), free(2, 2, 3), take("b", "held", 4, 5)],
+    "what failed has happened, or not": [take("a", None, 0, 1), free(1, 2, 3)],
     "a release frees": [
         take("a", "held", 0, 1, units=2),
         take("b", ("SoldOut", 0), 2, 3),
@@ -85,9 +86,10 @@ BAD = {
     "refused though there is enough": [take("a", "held", 0, 1), take("b", ("SoldOut", 0), 2, 3)],
     "refused for what nobody can have taken yet": [
         take("a", ("SoldOut", 0), 0, 1),
-        take("b", None, 2, UNKNOWN, units=2),
+        take("b", None, 2, NEVER, units=2),
     ],
     "an unknown hold happened twice": [take("a", None, 0), free(0, 2, 3)],
+    "what failed happened after its end": [take("a", None, 0, 1), free(2, 2, 3), free(1, 4, 5)],
     "confirmed after time ended it": [
         take("a", "held", 0, 1),
         call(("time",), "passed", 2, 3),
