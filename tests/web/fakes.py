@@ -36,7 +36,7 @@ from dvor.contracts.identity import (
     UserSearch,
     WrongCredentials,
 )
-from dvor.contracts.inventory import Supplies, Supply
+from dvor.contracts.inventory import OfferRules, OfferRulesList, Rules, Supplies, Supply, Unit
 from dvor.contracts.notifications import Mail, MailPage, Notification, NotificationPage, Unread
 from dvor.contracts.orders import (
     Cart,
@@ -429,6 +429,8 @@ class FakeCatalog:
                 name=o.name,
                 price=Money(amount=o.price, currency=draft.currency),
                 seasons=o.seasons,
+                by_hour=o.by_hour,
+                pricing=o.pricing,
             )
             for o in draft.offers
         )
@@ -469,7 +471,20 @@ class FakeInventory:
     """Supplies as they were set."""
 
     supplied: dict[UUID, int] = field(default_factory=dict)
+    ruled: dict[UUID, Rules] = field(default_factory=dict)
     refuse: Refusal | None = None
+
+    async def set_rules(self, offer_id: UUID, rules: Rules) -> OfferRules:
+        self.ruled[offer_id] = rules
+        return OfferRules(offer_id=offer_id, unit=Unit.DAY, rules=rules)
+
+    async def rules(self, offer_ids: tuple[UUID, ...]) -> OfferRulesList:
+        found = [
+            OfferRules(offer_id=i, unit=Unit.DAY, rules=self.ruled[i])
+            for i in offer_ids
+            if i in self.ruled
+        ]
+        return OfferRulesList(items=tuple(found))
 
     async def set_supply(self, offer_id: UUID, quantity: int) -> Supply:
         if self.refuse:

@@ -18,17 +18,20 @@ from dvor.contracts.catalog import (
     Season,
     Text,
 )
-from dvor.contracts.inventory import Supplies
+from dvor.contracts.inventory import OfferRulesList, Rules, Supplies
 from dvor.kernel import caller
+from dvor.kernel.errors import InvalidFields
 from dvor.kernel.messages import Minor
 from dvor.kernel.money import Money
 from dvor.kernel.texts import gettext as _
 from dvor.web.forms import Form, typed_amount
+from dvor.web.pages import price_form, rules_form
 
 OFFERS_MAX = 30
 SEASONS_MAX = 60
 ATTRIBUTES_MAX = 30
 UNITS_MAX = 1_000_000
+NO_RULES = Rules()
 
 CURRENCIES = ("RUB", "EUR", "USD")
 ZONES = (
@@ -40,10 +43,11 @@ ZONES = (
 
 @dataclass(frozen=True)
 class Filled:
-    """A form that makes sense: what to write, and how many units of each offer, in its order."""
+    """A form that makes sense: what to write; units and rules of each offer, in its order."""
 
     draft: ListingDraft
     quantities: tuple[int, ...]
+    rules: tuple[Rules, ...]
 
 
 def empty(kind: Kind) -> Form:
@@ -54,8 +58,9 @@ def empty(kind: Kind) -> Form:
     )
 
 
-def shown(listing: Listing, supplies: Supplies, language: str) -> Form:
+def shown(listing: Listing, supplies: Supplies, rules: OfferRulesList, language: str) -> Form:
     """The form of a listing as it stands."""
+    ruled = {item.offer_id: item.rules for item in rules.items}
     units = {supply.offer_id: supply.quantity for supply in supplies.items}
     values = {
         "kind": listing.kind,
@@ -85,6 +90,8 @@ def shown(listing: Listing, supplies: Supplies, language: str) -> Form:
             f"{row}-quantity": str(units.get(offer.id, 0)),
             f"{row}-seasons": str(len(offer.seasons)),
         }
+        values |= price_form.shown(row, offer, language)
+        values |= rules_form.shown(row, ruled.get(offer.id, NO_RULES))
         for j, season in enumerate(offer.seasons):
             price = Money(amount=season.price, currency=offer.price.currency)
             values |= {
@@ -110,11 +117,16 @@ def reshape(form: Form) -> bool:
         _grow(form, "attributes", ATTRIBUTES_MAX)
     elif found := re.fullmatch(r"add-season-(\d{1,2})", action, re.ASCII):
         _grow(form, f"offer-{int(found[1])}-seasons", SEASONS_MAX)
+    elif found := re.fullmatch(r"add-closed-(\d{1,2})", action, re.ASCII):
+        _grow(form, f"offer-{int(found[1])}-closings", rules_form.CLOSED_MAX)
     elif found := re.fullmatch(r"remove-(offer|attribute)-(\d{1,2})", action, re.ASCII):
         _shrink(form, found[1], f"{found[1]}s", int(found[2]))
     elif found := re.fullmatch(r"remove-season-(\d{1,2})-(\d{1,2})", action, re.ASCII):
         row = f"offer-{int(found[1])}"
         _shrink(form, f"{row}-season", f"{row}-seasons", int(found[2]))
+    elif found := re.fullmatch(r"remove-closed-(\d{1,2})-(\d{1,2})", action, re.ASCII):
+        row = f"offer-{int(found[1])}"
+        _shrink(form, f"{row}-closed", f"{row}-closings", int(found[2]))
     else:
         return False
     return True
@@ -154,7 +166,7 @@ def read(form: Form, kind: Kind, categories: Categories) -> Filled | None:
         ends_at = form.moment("ends_at", zone)
         if starts_at and ends_at and ends_at <= starts_at:
             form.refuse("ends_at", _("It cannot end before it begins."))
-    offers, quantities = _offers(form, kind, currency)
+    offers, quantities, rules = _offers(form, kind, currency)
     description, attributes = _text(form, "description", 20_000), _attributes(form)
     if form.refused:
         return None
@@ -174,7 +186,29 @@ def read(form: Form, kind: Kind, categories: Categories) -> Filled | None:
     except ValidationError as error:
         form.blame(error, {})
         return None
-    return Filled(draft, quantities)
+    return Filled(draft, quantities, rules)
+
+
+_FIELDS = {
+    "price": "price",
+    "seasons": "season-0-price",
+    "by_hour": "by_hour",
+    "pricing.weekdays": "day-0",
+    "pricing.length_discounts": "length-0-percent",
+    "pricing.quantity_discounts": "many-0-percent",
+    "pricing.deposit": "deposit",
+}
+"""What the catalogue names of an offer -> the field where it is told."""
+
+
+def blame(form: Form, refused: InvalidFields) -> None:
+    """Note what the catalogue refused, at its field where it has one."""
+    for path, problem in refused.details["problems"].items():
+        found = re.fullmatch(r"offers\.(\d+)\.(.+)", path)
+        if found and found[2] in _FIELDS:
+            form.refuse(f"offer-{found[1]}-{_FIELDS[found[2]]}", problem)
+        else:
+            form.trouble = problem
 
 
 def slugs(categories: Categories, kind: Kind) -> list[str]:
@@ -191,8 +225,8 @@ def _place(form: Form, kind: Kind) -> Place | None:
 
 def _offers(
     form: Form, kind: Kind, currency: str
-) -> tuple[tuple[OfferDraft, ...], tuple[int, ...]]:
-    offers, quantities = [], []
+) -> tuple[tuple[OfferDraft, ...], tuple[int, ...], tuple[Rules, ...]]:
+    offers, quantities, rules = [], [], []
     rows = max(count(form, "offers", OFFERS_MAX), 1)
     for i in range(rows):
         row = f"offer-{i}"
@@ -202,8 +236,19 @@ def _offers(
         offer_id, price = form.identifier(f"{row}-id"), form.amount(f"{row}-price", currency)
         quantities.append(form.whole(f"{row}-quantity", 0, UNITS_MAX))
         seasons = _seasons(form, row, currency) if kind in (Kind.STAY, Kind.RENTAL) else ()
-        offers.append(OfferDraft(id=offer_id, name=name, price=price, seasons=seasons))
-    return tuple(offers), tuple(quantities)
+        closings = count(form, f"{row}-closings", rules_form.CLOSED_MAX)
+        rules.append(rules_form.read(form, row, kind, closings))
+        offers.append(
+            OfferDraft(
+                id=offer_id,
+                name=name,
+                price=price,
+                seasons=seasons,
+                by_hour=kind is Kind.RENTAL and form[f"{row}-by_hour"] == "1",
+                pricing=price_form.read(form, row, kind, currency),
+            )
+        )
+    return tuple(offers), tuple(quantities), tuple(rules)
 
 
 def _seasons(form: Form, row: str, currency: str) -> tuple[Season, ...]:

@@ -1,5 +1,6 @@
 """For people who sell: today, listings, the listing form, orders."""
 
+import asyncio
 from typing import Annotated
 from uuid import UUID
 
@@ -18,21 +19,22 @@ from dvor.contracts.catalog import (
     UnknownListing,
 )
 from dvor.contracts.identity import Identity
-from dvor.contracts.inventory import BelowPromised, Inventory
+from dvor.contracts.inventory import BelowPromised, Inventory, Rules
 from dvor.contracts.orders import (
     Orders,
     OrderStatus,
 )
 from dvor.kernel import caller
 from dvor.kernel.caller import Role
-from dvor.kernel.errors import NotFound, Refusal
+from dvor.kernel.errors import InvalidFields, NotFound, Refusal
 from dvor.kernel.http import contract
 from dvor.kernel.texts import gettext as _
 from dvor.kernel.texts import refusal as said
-from dvor.web import notices
+from dvor.web import calendars, notices
 from dvor.web.context import Cursor, Visit, Visiting, members_router
 from dvor.web.forms import Form, attempt, typed
-from dvor.web.pages import listing_form
+from dvor.web.pages import listing_form, price_form, rules_form
+from dvor.web.pages.listing_form import Filled
 from dvor.web.pages.sales import sales
 
 router = members_router("/selling")
@@ -100,11 +102,16 @@ async def create_listing(
     filled = listing_form.read(form, kind, await catalog.categories())
     if filled is None:
         return await _form_page(visit, catalog, form, kind, None, 422)
-    listing = await attempt(catalog.create(filled.draft), UnknownCategory, ExternalIdTaken)
+    listing = await attempt(
+        catalog.create(filled.draft), UnknownCategory, ExternalIdTaken, InvalidFields
+    )
+    if isinstance(listing, InvalidFields):
+        listing_form.blame(form, listing)
+        return await _form_page(visit, catalog, form, kind, None, 422)
     if isinstance(listing, Refusal):
         form.refuse("category", said(listing))
         return await _form_page(visit, catalog, form, kind, None, 422)
-    return await _saved(request, visit, catalog, inventory, listing, filled.quantities, form)
+    return await _saved(request, visit, catalog, inventory, listing, filled, form)
 
 
 @router.get("/listings/{listing_id}")
@@ -113,8 +120,11 @@ async def edit_listing(
 ) -> Response:
     """A listing in its form."""
     listing = await _own(listing_id, catalog)
-    supplies = await inventory.supplies(tuple(offer.id for offer in listing.offers))
-    form = listing_form.shown(listing, supplies, caller.current().language)
+    offer_ids = tuple(offer.id for offer in listing.offers)
+    supplies, rules = await asyncio.gather(
+        inventory.supplies(offer_ids), inventory.rules(offer_ids)
+    )
+    form = listing_form.shown(listing, supplies, rules, caller.current().language)
     return await _form_page(visit, catalog, form, listing.kind, listing)
 
 
@@ -137,14 +147,16 @@ async def change_listing(
     if filled is None:
         return await _form_page(visit, catalog, form, kind, listing, 422)
     changed = await attempt(
-        catalog.change(listing_id, version, filled.draft), Outdated, UnknownCategory
+        catalog.change(listing_id, version, filled.draft), Outdated, UnknownCategory, InvalidFields
     )
-    if isinstance(changed, UnknownCategory):
+    if isinstance(changed, InvalidFields):
+        listing_form.blame(form, changed)
+    elif isinstance(changed, UnknownCategory):
         form.refuse("category", said(changed))
     elif isinstance(changed, Refusal):
         form.trouble = said(changed)
     else:
-        return await _saved(request, visit, catalog, inventory, changed, filled.quantities, form)
+        return await _saved(request, visit, catalog, inventory, changed, filled, form)
     return await _form_page(visit, catalog, form, kind, listing, changed.http_status)
 
 
@@ -200,6 +212,12 @@ async def _form_page(
         season_rows=lambda i: listing_form.count(
             form, f"offer-{i}-seasons", listing_form.SEASONS_MAX
         ),
+        step_rows=lambda i, name: price_form.steps(form, f"offer-{i}", name),
+        closed_rows=lambda i: listing_form.count(
+            form, f"offer-{i}-closings", rules_form.CLOSED_MAX
+        ),
+        weekdays=calendars.weekdays(caller.current().language),
+        settled=listing is not None and listing.status is not ListingStatus.DRAFT,
         zones=listing_form.zone_words(),
         currencies=[(code, code) for code in listing_form.CURRENCIES],
         languages=listing_form.languages(),
@@ -212,14 +230,15 @@ async def _saved(
     catalog: Catalog,
     inventory: Inventory,
     listing: Listing,
-    quantities: tuple[int, ...],
+    filled: Filled,
     form: Form,
 ) -> Response:
-    """Set the quantities of a saved listing; a refused one is shown at its field."""
-    for i, (offer, quantity) in enumerate(zip(listing.offers, quantities, strict=True)):
+    """Set quantities and rules of a saved listing; a refused quantity is shown at its field."""
+    for i, (offer, quantity) in enumerate(zip(listing.offers, filled.quantities, strict=True)):
         refusal = await attempt(inventory.set_supply(offer.id, quantity), BelowPromised)
         if isinstance(refusal, Refusal):
             form.refuse(f"offer-{i}-quantity", said(refusal))
+    await _set_rules(listing, filled.rules, inventory)
     if not form.refused:
         if form["do"] == "publish":
             return await publish_listing(listing.id, request, catalog)
@@ -229,6 +248,17 @@ async def _saved(
     form.values |= {"version": str(listing.version)}
     form.trouble = _("Everything else is saved.")
     return await _form_page(visit, catalog, form, listing.kind, listing, 409)
+
+
+async def _set_rules(listing: Listing, wanted: tuple[Rules, ...], inventory: Inventory) -> None:
+    """Set the rules that changed. What this form does not ask stays as it is."""
+    known = await inventory.rules(tuple(offer.id for offer in listing.offers))
+    before = {item.offer_id: item.rules for item in known.items}
+    for offer, typed_rules in zip(listing.offers, wanted, strict=True):
+        old = before.get(offer.id, listing_form.NO_RULES)
+        new = typed_rules.model_copy(update={"no_single_seats": old.no_single_seats})
+        if new != old:
+            await inventory.set_rules(offer.id, new)
 
 
 def listing_status_of(text: str) -> ListingStatus | None:
