@@ -1,15 +1,29 @@
 """From "I want this" to the order's page."""
 
 import asyncio
+from datetime import date
 from uuid import uuid4
 
-from dvor.contracts.inventory import SoldOut
+import pytest
+
+from dvor.contracts.inventory import (
+    ClosedDates,
+    LimitReached,
+    SoldOut,
+    TooLate,
+    TooLong,
+    TooShort,
+    WrongWeekday,
+)
 from dvor.contracts.orders import CartChanged, NotCancellable, OrderStatus, Wish
 from dvor.kernel.caller import Role
+from dvor.kernel.errors import Refusal
 from dvor.web import live
 from tests.web.browser import SAME_ORIGIN
 from tests.web.conftest import Web
 from tests.web.fakes import cart_line, order
+
+NOBODY, DAY = uuid4(), date(2027, 6, 5)
 
 
 class TestCart:
@@ -109,6 +123,27 @@ class TestAddingLines:
             page, "/cart/lines", offer_id=str(offer), quantity="5", back="/sign-up"
         )
         assert page.path == "/sign-up" and "Only 2 left. Choose fewer." in page.text
+
+    @pytest.mark.parametrize(
+        ("refusal", "said"),
+        [
+            (TooShort(offer_id=NOBODY, least=3), "too short: 3 at least"),
+            (TooLong(offer_id=NOBODY, most=7), "too long: 7 at most"),
+            (TooLate(offer_id=NOBODY, hours=48), "48 hours of notice"),
+            (WrongWeekday(offer_id=NOBODY, day=DAY), "begin or end on June 5"),
+            (ClosedDates(offer_id=NOBODY, day=DAY), "Closed on June 5"),
+            (LimitReached(offer_id=NOBODY, limit=2), "can have 2 of it"),
+        ],
+    )
+    async def test_a_rule_that_is_broken_is_said_on_the_page(
+        self, web: Web, refusal: Refusal, said: str
+    ):
+        browser = web.browser()
+        page = await browser.open("/sign-in")
+        offer = uuid4()
+        web.orders.refuse[offer] = refusal
+        page = await browser.post(page, "/cart/lines", offer_id=str(offer), back="/sign-up")
+        assert page.path == "/sign-up" and said in page.text
 
     async def test_never_leads_to_another_site(self, web: Web):
         browser = web.browser()

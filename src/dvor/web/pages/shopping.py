@@ -11,16 +11,22 @@ from fastapi.responses import RedirectResponse, Response
 from dvor.contracts.catalog import MixedCurrencies, NotOnSale, UnknownOffer, WrongDates
 from dvor.contracts.inventory import (
     Closed,
+    ClosedDates,
     HoldEnded,
     InThePast,
     LeavesSingleSeat,
     LimitReached,
     NeedsDates,
+    NeedsHours,
     NoSeats,
     SoldOut,
     TooFarAhead,
+    TooLate,
+    TooLong,
+    TooShort,
     UnknownSeat,
     UnknownSupply,
+    WrongWeekday,
 )
 from dvor.contracts.orders import (
     Cart,
@@ -56,6 +62,7 @@ SEAT_NAME_MAX = 60
 REFUSALS = (
     SoldOut, Closed, InThePast, TooFarAhead, NeedsDates, UnknownSupply, HoldEnded,
     LeavesSingleSeat, LimitReached, NoSeats, UnknownSeat,
+    ClosedDates, NeedsHours, TooLate, TooLong, TooShort, WrongWeekday,
     UnknownOffer, NotOnSale, WrongDates, MixedCurrencies, CartFull, UnknownLine,
 )  # fmt: skip
 
@@ -172,6 +179,11 @@ def advice(refusal: Refusal) -> str:
     """A refusal and what to do about it, in the person's language."""
     if isinstance(refusal, SoldOut):
         return _sold_out(refusal)
+    if isinstance(refusal, ClosedDates):
+        return _("Closed on {day}. Choose other dates.", day=day_month(refusal.day))
+    if isinstance(refusal, WrongWeekday):
+        day = day_month(refusal.day)
+        return _("It cannot begin or end on {day}. Choose other dates.", day=day)
     words = _ADVICE.get(type(refusal))
     return _(words) if words else said(refusal)
 
