@@ -51,15 +51,14 @@ def read(form: Form, row: str, kind: Kind, closings: int) -> Rules:
         if timed or name in FOR_ALL
     }
     if not timed:
-        return Rules(**numbers)
+        return Rules.model_validate(numbers)
     if 0 < numbers["length_max"] < numbers["length_min"]:
         form.refuse(f"{row}-rule-length_max", _("This is shorter than the shortest."))
-    return Rules(
-        **numbers,
-        arrival_weekdays=tuple(day for day in range(7) if form[f"{row}-arrive-{day}"]),
-        departure_weekdays=tuple(day for day in range(7) if form[f"{row}-leave-{day}"]),
-        closed=_closed(form, row, closings),
-    )
+    days = {
+        "arrival_weekdays": tuple(day for day in range(7) if form[f"{row}-arrive-{day}"]),
+        "departure_weekdays": tuple(day for day in range(7) if form[f"{row}-leave-{day}"]),
+    }
+    return Rules.model_validate(numbers | days | {"closed": _closed(form, row, closings)})
 
 
 def _closed(form: Form, row: str, closings: int) -> tuple[DateRange, ...]:
