@@ -1,9 +1,11 @@
 """How each route and each contract method is called sensibly: what the matrix asks with."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 from dvor.contracts.catalog import Kind
+from dvor.kernel import clock
 from dvor.kernel.messages import PageRequest
 from tests.house import closure_calls
 from tests.house.call import Build, Call, of, offer_of
@@ -136,6 +138,12 @@ async def _rules(w: World, _who: Person) -> Call:
 
 async def _offer_rules(w: World, _who: Person) -> Call:
     return Call(more={"params": {"offer_id": str(offer_of(w.product))}})
+
+
+async def _past_event(w: World, _who: Person) -> Call:
+    began = clock.now() - timedelta(days=1)
+    over = draft(Kind.EVENT).model_copy(update={"starts_at": began})
+    return Call({"listing_id": (await w.listing(w.seller, over)).id})
 
 
 async def event(w: World, _who: Person) -> Call:
@@ -328,6 +336,8 @@ ROUTES: dict[str, Build] = {
     "GET /listings/{listing_id}/calendar": _stays,
     "GET /listings/{listing_id}/seats": event,
     "GET /listings/{listing_id}/seats @draft": hidden,
+    "GET /listings/{listing_id}/live": _past_event,
+    "GET /listings/{listing_id}/live @draft": hidden,
     "GET /listings/{listing_id}/calendar @draft": hidden,
     "GET /pictures/{kind}/{category}/{seed}.svg": of(
         kind=lambda _: "product", category=lambda _: "home", seed=lambda _: "a1"

@@ -19,7 +19,14 @@ from dvor.contracts.catalog import (
     UnknownOffer,
     WrongDates,
 )
-from dvor.contracts.inventory import InThePast, Inventory, NeedsDates, TooFarAhead, UnknownSupply
+from dvor.contracts.inventory import (
+    Calendar,
+    InThePast,
+    Inventory,
+    NeedsDates,
+    TooFarAhead,
+    UnknownSupply,
+)
 from dvor.contracts.pricing import Pricing
 from dvor.kernel import caller, clock
 from dvor.kernel.errors import Refusal, Unavailable
@@ -27,7 +34,6 @@ from dvor.kernel.money import Money
 from dvor.kernel.periods import DateRange
 from dvor.kernel.texts import gettext as _
 from dvor.web import calendars, prices
-from dvor.web.calendars import Month
 from dvor.web.forms import Form, attempt
 from dvor.web.seating import Hall
 
@@ -52,7 +58,7 @@ class Choice:
     @property
     def most(self) -> int:
         """How many one can take at once."""
-        return min(self.free, QUANTITY_MAX)
+        return max(min(self.free, QUANTITY_MAX), 0)
 
 
 @dataclass(frozen=True)
@@ -146,8 +152,7 @@ async def box(listing: Listing, form: Form, catalog: Catalog, inventory: Invento
     """Fill the box of a listing's page from what the address asks for."""
     today = today_at(listing)
     dates = asked_dates(form, today) if listing.kind in DATED else None
-    quantity = _within(form["quantity"], 1, QUANTITY_MAX)
-    over = listing.starts_at is not None and listing.starts_at <= clock.now()
+    quantity = asked_quantity(form)
     free = await _free(listing, dates, form, inventory)
     totals = await _totals(listing, dates, catalog) if dates else {}
     choices = tuple(
@@ -157,7 +162,7 @@ async def box(listing: Listing, form: Form, catalog: Catalog, inventory: Invento
     chosen = form.identifier("offer") or form.identifier("offer_id")
     wanted = _wanted(choices, chosen, quantity, form)
     lines = await _priced(wanted, dates, catalog) if dates or listing.kind not in DATED else ()
-    return Box(choices, chosen, quantity, dates, form, today, over, wanted, lines)
+    return Box(choices, chosen, quantity, dates, form, today, over(listing), wanted, lines)
 
 
 def _wanted(
@@ -205,6 +210,22 @@ async def asked_of(listing: Listing, inventory: Inventory) -> list[tuple[str, li
     ]
 
 
+def over(listing: Listing) -> bool:
+    """Whether its event has begun."""
+    return listing.starts_at is not None and listing.starts_at <= clock.now()
+
+
+def asked_quantity(form: Form) -> int:
+    """How many the address asks for; one where it says nothing sensible."""
+    return _within(form["quantity"], 1, QUANTITY_MAX)
+
+
+def stock(listing: Listing, free: Mapping[UUID, int]) -> tuple[Choice, ...]:
+    """What is free of each offer, without prices for dates."""
+    offers = listing.offers[:OFFERS_MAX]
+    return tuple(Choice(offer, free.get(offer.id, 0), offer.price) for offer in offers)
+
+
 def _within(text: str, least: int, most: int) -> int:
     return (
         max(least, min(most, int(text)))
@@ -237,17 +258,37 @@ async def _totals(listing: Listing, dates: DateRange, catalog: Catalog) -> dict[
     return {line.offer.id: line.total for line in quote.lines}
 
 
-async def months(
-    listing: Listing, first: date, quantity: int, inventory: Inventory
-) -> tuple[Month, ...]:
-    """The listing's calendar: two months from `first` on."""
+async def days_free(
+    listing: Listing, first: date, inventory: Inventory
+) -> dict[UUID, Mapping[date, int]]:
+    """What is free of each offer on the days that the calendar from `first` on shows."""
     shown = calendars.span(first)
     offers = listing.offers[:OFFERS_MAX]
     found = await asyncio.gather(
         *(attempt(inventory.calendar(offer.id, shown), *_TROUBLE) for offer in offers)
     )
-    free = [
-        (offer, {} if isinstance(known, Refusal) else {day.day: day.free for day in known.days})
-        for offer, known in zip(offers, found, strict=True)
-    ]
-    return calendars.months(first, today_at(listing), free, quantity, caller.current().language)
+    return {offer.id: by_day(known) for offer, known in zip(offers, found, strict=True)}
+
+
+def by_day(known: object) -> Mapping[date, int]:
+    """Free units of each day; of none where they are not known."""
+    return {day.day: day.free for day in known.days} if isinstance(known, Calendar) else {}
+
+
+def calendar(
+    listing: Listing, first: date, quantity: int, free: Mapping[UUID, Mapping[date, int]]
+) -> dict[str, object]:
+    """The listing's calendar, as its template shows it: two months from `first` on."""
+    today = today_at(listing)
+    before, after = calendars.neighbours(first, today)
+    language = caller.current().language
+    offers = [(offer, free.get(offer.id, {})) for offer in listing.offers[:OFFERS_MAX]]
+    return {
+        "months": calendars.months(first, today, offers, quantity, language),
+        "first": first.strftime("%Y-%m"),
+        "quantity": quantity,
+        "before": before,
+        "after": after,
+        "weekdays": calendars.weekdays(language),
+        "today": today,
+    }

@@ -1,16 +1,19 @@
-"""Server-sent events: a few per person, with a heartbeat, ended when the browser or we go."""
+"""Server-sent events: a few per person or address, with a heartbeat, ended when the browser or we go."""
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
-from uuid import UUID
 
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 STREAMS_PER_PERSON = 3
+STREAMS_PER_ADDRESS = 30
+"""Of those who have not signed in: many may share one address."""
+STREAMS_MAX = 2_000
+"""In one process."""
 BEAT_SECONDS = 5
 """How often the stream looks whether its reader may still read, and says that it lives."""
 RETRY_MS = 2_000
@@ -18,14 +21,14 @@ SEND_SECONDS = 10
 STREAM_SECONDS = 600
 """A stream ends after this; browsers come back by themselves."""
 
-_open: Counter[UUID] = Counter()
+_open: Counter[Hashable] = Counter()
 _ending = asyncio.Event()
 
 
 @contextmanager
-def slot(person: UUID) -> Iterator[bool]:
+def slot(person: Hashable, most: int = STREAMS_PER_PERSON) -> Iterator[bool]:
     """One of a person's streams, given back at the end; False when all are taken."""
-    if _open[person] >= STREAMS_PER_PERSON:
+    if _open[person] >= most or _open.total() >= STREAMS_MAX:
         yield False
         return
     _open[person] += 1
@@ -51,14 +54,16 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, person: UUID, events: AsyncIterator[str]) -> None:
+    def __init__(
+        self, person: Hashable, events: AsyncIterator[str], most: int = STREAMS_PER_PERSON
+    ) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         super().__init__(events, headers=headers)
-        self._person = person
+        self._person, self._most = person, most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream, or refuse with 429 when the person's slots are taken."""
-        with slot(self._person) as granted:
+        with slot(self._person, self._most) as granted:
             if granted:
                 with suppress(TimeoutError):
                     await super().__call__(scope, receive, _hurried(send))
@@ -77,10 +82,11 @@ def _hurried(send: Send) -> Send:
     return hurried
 
 
-def event(name: str, version: int, html: str) -> str:
-    """One event. Its id is what the browser sends back as Last-Event-ID."""
+def event(name: str, version: int | str | None, html: str) -> str:
+    """One event. Its id is what the browser sends back as Last-Event-ID; None: as before."""
     data = "\n".join(f"data: {line}" for line in html.splitlines() or [""])
-    return f"id: {version}\nevent: {name}\n{data}\n\n"
+    named = "" if version is None else f"id: {version}\n"
+    return f"{named}event: {name}\n{data}\n\n"
 
 
 def greeting() -> str:

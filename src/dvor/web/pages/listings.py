@@ -109,17 +109,9 @@ def _asked(request: Request) -> Form:
 async def _calendar(
     listing: Listing, form: Form, quantity: int, inventory: Inventory
 ) -> dict[str, object]:
-    today = booking.today_at(listing)
-    first = calendars.month_of(form["month"] or form["start"][:7], today)
-    before, after = calendars.neighbours(first, today)
-    language = caller.current().language
-    return {
-        "months": await booking.months(listing, first, quantity, inventory),
-        "before": before,
-        "after": after,
-        "weekdays": calendars.weekdays(language),
-        "today": today,
-    }
+    first = calendars.month_of(form["month"] or form["start"][:7], booking.today_at(listing))
+    free = await booking.days_free(listing, first, inventory)
+    return booking.calendar(listing, first, quantity, free)
 
 
 def _trail(listing: Listing, categories: tuple[Category, ...]) -> list[Category]:
