@@ -65,8 +65,11 @@ class EventStream(StreamingResponse):
         """Stream, or refuse with 429 when the person's slots are taken."""
         with slot(self._person, self._most) as granted:
             if granted:
+                # By this older protocol Starlette listens for the browser's leaving beside the
+                # stream; by the newer one a quiet stream would notice with its next event only.
+                listening = scope | {"asgi": scope["asgi"] | {"spec_version": "2.3"}}
                 with suppress(TimeoutError):
-                    await super().__call__(scope, receive, _hurried(send))
+                    await super().__call__(listening, receive, _hurried(send))
             else:
                 refusal = PlainTextResponse("", 429, {"Retry-After": "5"})
                 await refusal(scope, receive, send)

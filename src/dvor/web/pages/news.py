@@ -93,7 +93,7 @@ async def _news(
     async with poller.watching(sight.questions()) as watch:
         while time.monotonic() < end:
             if not await watch.change(live.BEAT_SECONDS):
-                if live.ending() or await visit.request.is_disconnected():
+                if live.ending():
                     return
                 yield live.heartbeat()
                 continue
