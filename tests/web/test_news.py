@@ -77,7 +77,9 @@ class Court:
         self.inventory = inventory
 
     @asynccontextmanager
-    async def following(self, path: str, headers: dict[str, str] | None = None) -> Any:
+    async def following(
+        self, path: str, headers: dict[str, str] | None = None
+    ) -> AsyncIterator[Stream]:
         """A stream, ended when its browser leaves at the end of the block."""
         stream, leave = Stream(), asyncio.Event()
         address, _, query = path.partition("?")

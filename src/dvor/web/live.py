@@ -67,7 +67,7 @@ class EventStream(StreamingResponse):
             if granted:
                 # By this older protocol Starlette listens for the browser's leaving beside the
                 # stream; by the newer one a quiet stream would notice with its next event only.
-                listening = scope | {"asgi": scope["asgi"] | {"spec_version": "2.3"}}
+                listening = {**scope, "asgi": {**scope["asgi"], "spec_version": "2.3"}}
                 with suppress(TimeoutError):
                     await super().__call__(listening, receive, _hurried(send))
             else:
