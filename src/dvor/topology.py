@@ -12,7 +12,7 @@ from dvor.kernel import process, telemetry
 from dvor.kernel.config import Settings
 from dvor.kernel.process import Process
 from dvor.kernel.service import Service
-from dvor.services import catalog, identity, inventory, notifications, orders, payments
+from dvor.services import catalog, identity, inventory, notifications, orders, payments, rooms
 from dvor.web import PAGES
 from dvor.web.live import end_streams
 
@@ -23,6 +23,7 @@ SERVICES: tuple[Service, ...] = (
     payments.SERVICE,
     orders.SERVICE,
     notifications.SERVICE,
+    rooms.SERVICE,
 )
 
 

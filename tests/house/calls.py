@@ -7,7 +7,7 @@ from uuid import uuid4
 from dvor.contracts.catalog import Kind
 from dvor.kernel import clock
 from dvor.kernel.messages import PageRequest
-from tests.house import closure_calls
+from tests.house import closure_calls, room_calls
 from tests.house.call import Build, Call, of, offer_of
 from tests.house.world import PASSWORD, Person, World, draft, hall, picture
 
@@ -274,6 +274,7 @@ _stays = of(listing_id=lambda w: w.stay.id)
 
 ROUTES: dict[str, Build] = {
     **closure_calls.ROUTES,
+    **room_calls.ROUTES,
     "GET /static": _plain,
     "POST /api/v1/auth/register": _register,
     "POST /api/v1/auth/token": _token,

@@ -169,6 +169,24 @@ class OrderPage(Message):
     next_cursor: str | None = None
 
 
+HoldIds = Annotated[tuple[UUID, ...], Field(max_length=1000)]
+
+
+class Sale(Message):
+    """Whose order a hold of inventory belongs to."""
+
+    hold_id: UUID
+    order_id: UUID
+    number: str
+    customer_id: UUID
+
+
+class Sales(Message):
+    """The orders that were found."""
+
+    items: tuple[Sale, ...]
+
+
 class Viewpoint(StrEnum):
     """As whom to look: one's purchases, one's sales, or everything (admins)."""
 
@@ -330,6 +348,10 @@ class Orders(Protocol):
 
     async def orders(self, search: OrderSearch) -> OrderPage:
         """Orders, newest first."""
+        ...
+
+    async def sales(self, hold_ids: HoldIds) -> Sales:
+        """The orders of these holds in which the caller sold something; admins: all."""
         ...
 
     async def cancel(self, order_id: UUID) -> Order:

@@ -185,6 +185,17 @@ async def note(tx: Tx, order_id: UUID, what: str, **details: str) -> None:
     )
 
 
+async def sales(db: Connection, hold_ids: Sequence[UUID], seller_id: UUID | None) -> list[Record]:
+    """The orders of these holds in which this seller, or anybody, sold something."""
+    return await db.fetch(
+        "SELECT hold_id, id AS order_id, number, customer_id FROM orders WHERE hold_id = ANY($1)"
+        " AND ($2::uuid IS NULL OR EXISTS (SELECT FROM order_lines WHERE order_id = orders.id"
+        " AND seller_id = $2))",
+        hold_ids,
+        seller_id,
+    )
+
+
 ORDER = """
 SELECT o.*, (
     SELECT json_agg(l ORDER BY l.position) FROM (

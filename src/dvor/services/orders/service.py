@@ -23,6 +23,8 @@ from dvor.contracts.orders import (
     OrderSearch,
     OrderStatus,
     PaymentFailed,
+    Sale,
+    Sales,
     UnknownOrder,
     Viewpoint,
     WebhookDelivery,
@@ -190,6 +192,12 @@ class OrdersService:
         after = views.cursor(search.cursor)
         rows = await queries.cards(self.db, search, user, after)
         return views.page(rows, search.limit)
+
+    async def sales(self, hold_ids: tuple[UUID, ...]) -> Sales:
+        """The orders of these holds in which the caller sold something."""
+        seller = None if current().is_admin() else require_user()
+        rows = await queries.sales(self.db, hold_ids, seller)
+        return Sales(items=tuple(Sale(**row) for row in rows))
 
     async def cancel(self, order_id: UUID) -> Order:
         """Free every line, give the money back."""
