@@ -74,16 +74,6 @@ async def offer(w: World) -> UUID:
     return offer_of(await hotel(w))
 
 
-METHODS: dict[str, Any] = {
-    "orders.sales": lambda w, who: _holds(w),
-    "rooms.set_rooms": lambda w, who: _with(w, ("1", "2")),
-    "rooms.chart": lambda w, who: _with(w, stay_dates()),
-    "rooms.assign": lambda w, who: _assignment(w),
-    "rooms.arrange": lambda w, who: _with(w, stay_dates()),
-    "rooms.close_room": lambda w, who: _closing(w, who),
-}
-
-
 async def _with(w: World, *more: Any) -> tuple[Any, ...]:
     return (await offer(w), *more)
 
@@ -101,3 +91,13 @@ async def _holds(w: World) -> tuple[Any, ...]:
     order = await w.order()
     found = "SELECT hold_id FROM orders WHERE id = $1"
     return ((await w.house.db("orders").fetchval(found, order.id),),)
+
+
+METHODS: dict[str, Any] = {
+    "orders.sales": lambda w, who: _holds(w),
+    "rooms.set_rooms": lambda w, who: _with(w, ("1", "2")),
+    "rooms.chart": lambda w, who: _with(w, stay_dates()),
+    "rooms.assign": lambda w, who: _assignment(w),
+    "rooms.arrange": lambda w, who: _with(w, stay_dates()),
+    "rooms.close_room": _closing,
+}
