@@ -40,7 +40,7 @@ from dvor.kernel.ids import new
 from dvor.kernel.migrations import migrate
 from dvor.kernel.periods import DateRange
 from dvor.kernel.postgres import EmbeddedPostgres
-from dvor.services.inventory import rules
+from dvor.services.inventory import slots
 from dvor.services.inventory.service import InventoryService
 
 SPREAD, HOTELS, NIGHTS = 10_000, 50, 30
@@ -54,13 +54,11 @@ ONE_CELL = """
 WITH moved AS (
     UPDATE cells SET held = held + 1
     WHERE offer_id = {offer} AND slot = 0 AND held + sold + 1 <= capacity RETURNING offer_id
-), made AS (
-    INSERT INTO holds (id, status, made_at, expires_at)
-    SELECT uuidv7(), 'held', clock_timestamp(), clock_timestamp() + interval '15 minutes'
-    FROM moved RETURNING id
 )
-INSERT INTO claims (hold_id, position, offer_id, first_slot, end_slot, quantity)
-SELECT id, 1, {offer}, 0, 1, 1 FROM made;
+INSERT INTO holds (id, status, made_at, expires_at, claims)
+SELECT uuidv7(), 'held', clock_timestamp(), clock_timestamp() + interval '15 minutes',
+    ARRAY[ROW({offer}, 0, 1, 0, 1, NULL, NULL, NULL, NULL)::claim]
+FROM moved;
 """
 TWO_NIGHTS = """
 WITH locked AS MATERIALIZED (
@@ -71,13 +69,11 @@ WITH locked AS MATERIALIZED (
     UPDATE cells SET held = held + 1 FROM locked
     WHERE cells.offer_id = locked.offer_id AND cells.slot = locked.slot
       AND (SELECT count(*) FROM locked) = 2 RETURNING 1
-), made AS (
-    INSERT INTO holds (id, status, made_at, expires_at)
-    SELECT uuidv7(), 'held', clock_timestamp(), clock_timestamp() + interval '15 minutes'
-    WHERE (SELECT count(*) FROM moved) = 2 RETURNING id
 )
-INSERT INTO claims (hold_id, position, offer_id, first_slot, end_slot, quantity)
-SELECT id, 1, {offer}, :first, :first + 2, 1 FROM made;
+INSERT INTO holds (id, status, made_at, expires_at, claims)
+SELECT uuidv7(), 'held', clock_timestamp(), clock_timestamp() + interval '15 minutes',
+    ARRAY[ROW({offer}, :first, :first + 2, 0, 1, NULL, NULL, NULL, NULL)::claim]
+WHERE (SELECT count(*) FROM moved) = 2;
 """
 
 
@@ -103,7 +99,7 @@ def numbered(kind: int) -> str:
 def loads() -> list[Load]:
     """The three kinds of work; cells exist already."""
     today = clock.now().date()
-    first = rules.slot_of(today)
+    first = slots.slot_of(today)
     span = f"\\set n random(0, {HOTELS - 1})\n\\set first random({first}, {first + NIGHTS - 2})\n"
     stays = [
         Claim(
@@ -141,8 +137,8 @@ def loads() -> list[Load]:
 
 async def fill(db: Database) -> None:
     """Offers with plenty of everything, and their cells."""
-    first = rules.slot_of(clock.now().date())
-    for kind, count, name, slots in (
+    first = slots.slot_of(clock.now().date())
+    for kind, count, name, there in (
         (1, 1, "product", [0]),
         (2, SPREAD, "product", [0]),
         (3, HOTELS, "stay", list(range(first, first + NIGHTS))),
@@ -156,7 +152,7 @@ async def fill(db: Database) -> None:
         await db.execute(
             "INSERT INTO cells (offer_id, slot, capacity)"
             " SELECT id, slot, $3 FROM unnest($1::uuid[]) AS id, unnest($2::int[]) AS slot",
-            *(ids, slots, PLENTY),
+            *(ids, there, PLENTY),
         )
     await db.execute("VACUUM ANALYZE cells")
     await db.execute("ANALYZE offers")
@@ -164,7 +160,7 @@ async def fill(db: Database) -> None:
 
 async def clear(db: Database) -> None:
     """The same start for every turn; what the last one left behind is written out."""
-    await db.execute("TRUNCATE holds, claims")
+    await db.execute("TRUNCATE holds")
     await db.execute("UPDATE cells SET held = 0 WHERE held > 0")
     await db.execute("VACUUM cells")
     await db.execute("CHECKPOINT")
@@ -229,9 +225,9 @@ async def plain_hold(db: Database, offer: UUID) -> None:
         assert row is not None
         assert row["held"] + row["sold"] < row["capacity"]
         await tx.execute(
-            "WITH moved AS (UPDATE cells SET held = held + 1 WHERE offer_id = $2 AND slot = 0),"
-            " made AS (INSERT INTO holds VALUES ($1, 'held', $3, $4))"
-            " INSERT INTO claims VALUES ($1, 1, $2, 0, 1, 1)",
+            "WITH moved AS (UPDATE cells SET held = held + 1 WHERE offer_id = $2 AND slot = 0)"
+            " INSERT INTO holds VALUES ($1, 'held', $3, $4, NULL, false,"
+            " ARRAY[ROW($2, 0, 1, 0, 1, NULL, NULL, NULL, NULL)::claim])",
             *(hold_id, offer, row["now"], row["now"] + timedelta(minutes=15)),
         )
 

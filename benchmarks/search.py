@@ -35,7 +35,7 @@ from dvor.kernel.db import Database
 from dvor.kernel.migrations import migrate
 from dvor.kernel.periods import DateRange
 from dvor.kernel.postgres import EmbeddedPostgres
-from dvor.services.inventory import rules
+from dvor.services.inventory import slots
 from dvor.services.inventory.service import InventoryService
 
 SIZES = (10_000, 100_000)
@@ -63,26 +63,24 @@ WITH offer AS (
         abs(hashtextextended(offer_id::text, i / quantity)) AS chance
     FROM stay, generate_series(0, $3 - 1) AS i
 )
-INSERT INTO claims (hold_id, position, offer_id, first_slot, end_slot, quantity)
-SELECT gen_random_uuid(), 1, offer_id, $4 + number * pitch,
-    $4 + number * pitch + CASE WHEN i % quantity = 0 AND chance % 3 = 0 THEN 1
-        ELSE 1 + (chance / 3 % pitch)::int END, 1
-FROM block
-UNION ALL
-SELECT gen_random_uuid(), 1, offer_id, 0, 1, 1
-FROM offer, generate_series(1, $3) WHERE kind = 'product'
+INSERT INTO holds (id, status, made_at, expires_at, claims)
+SELECT gen_random_uuid(), 'confirmed', dvor_now(), dvor_now(),
+    ARRAY[ROW(offer_id, first_slot, end_slot, 0, 1, NULL, NULL, NULL, NULL)::claim]
+FROM (
+    SELECT offer_id, $4 + number * pitch AS first_slot,
+        $4 + number * pitch + CASE WHEN i % quantity = 0 AND chance % 3 = 0 THEN 1
+            ELSE 1 + (chance / 3 % pitch)::int END AS end_slot
+    FROM block
+    UNION ALL
+    SELECT offer_id, 0, 1 FROM offer, generate_series(1, $3) WHERE kind = 'product'
+) AS claimed
 """
 CELLS = """
 INSERT INTO cells (offer_id, slot, capacity, sold)
 SELECT offer_id, slot, offers.quantity, count(*)
-FROM offers JOIN claims USING (offer_id), generate_series(first_slot, end_slot - 1) AS slot
+FROM offers JOIN claimed_cells USING (offer_id)
 WHERE offer_id IN (SELECT md5(n::text)::uuid FROM generate_series($1::int, $2::int) AS n)
 GROUP BY offer_id, slot, offers.quantity ORDER BY offer_id, slot
-"""
-HOLDS = """
-INSERT INTO holds (id, status, made_at, expires_at)
-SELECT hold_id, 'confirmed', dvor_now(), dvor_now() FROM claims ORDER BY hold_id
-ON CONFLICT DO NOTHING
 """
 TOGETHER = 5_000
 """Offers written by one statement."""
@@ -90,16 +88,15 @@ TOGETHER = 5_000
 
 async def fill(db: Database, first: int, last: int, claims: int) -> None:
     """Write offers number `first` to `last`, their claims, cells and holds."""
-    day = rules.slot_of(clock.now().date())
+    day = slots.slot_of(clock.now().date())
     for start in range(first, last + 1, TOGETHER):
         numbers = (start, min(start + TOGETHER - 1, last))
         async with db.tx() as tx:
             # Rows refer to rows of the same statements: nothing needs to be asked again.
             await tx.execute("SET LOCAL session_replication_role = replica")
             await tx.execute(FILL, *numbers, claims, day, DAYS)
-            await tx.execute(CELLS, *numbers)
-    await db.execute(HOLDS)
-    for table in ("offers", "cells", "claims", "holds"):
+    await db.execute(CELLS, first, last)
+    for table in ("offers", "cells", "holds"):
         await db.execute(f"VACUUM ANALYZE {table}")
 
 
@@ -180,7 +177,7 @@ async def _both_sizes(service: InventoryService, claims: int) -> dict[str, Any]:
         await fill(service.db, before + 1, size, claims)
         before = size
         share = "SELECT avg(sold_out::int)::float FROM cells WHERE slot = $1"
-        middle = rules.slot_of(clock.now().date()) + DAYS // 2
+        middle = slots.slot_of(clock.now().date()) + DAYS // 2
         sizes[str(size)] = {
             "claims": await service.db.fetchval("SELECT count(*) FROM claims"),
             "cells": await service.db.fetchval("SELECT count(*) FROM cells"),

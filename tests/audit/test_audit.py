@@ -22,22 +22,25 @@ PAID, CREATED, CANCELLED, CART = (UUID(int=n) for n in range(11, 15))
 
 TODAY = "(dvor_now()::date - date '1970-01-01')"
 
+
+def claim(offer: UUID, quantity: int = 1, first: str = "0", end: str = "1") -> str:
+    """A claim in SQL."""
+    return f"ROW('{offer}', {first}, {end}, 0, {quantity}, NULL, NULL, NULL, NULL)::claim"
+
+
 GOOD_WORLD = {
     "inventory": f"""
         INSERT INTO offers (offer_id, listing_id, seller_id, kind, quantity, open) VALUES
             ('{GOODS}', '{GOODS}', '{HOTELIER}', 'product', 5, true),
             ('{ROOM}', '{ROOM}', '{HOTELIER}', 'stay', 2, true);
-        INSERT INTO holds (id, status, made_at, expires_at) VALUES
-            ('{PAID}', 'confirmed', dvor_now(), dvor_now() - interval '1 day'),
-            ('{CREATED}', 'held', dvor_now(), dvor_now() + interval '1 hour'),
-            ('{CANCELLED}', 'released', dvor_now(), dvor_now()),
-            ('{CART}', 'held', dvor_now(), dvor_now() + interval '1 hour');
-        INSERT INTO claims (hold_id, position, offer_id, first_slot, end_slot, quantity) VALUES
-            ('{PAID}', 1, '{ROOM}', {TODAY} + 1, {TODAY} + 3, 1),
-            ('{PAID}', 2, '{GOODS}', 0, 1, 2),
-            ('{CREATED}', 1, '{GOODS}', 0, 1, 1),
-            ('{CANCELLED}', 1, '{GOODS}', 0, 1, 1),
-            ('{CART}', 1, '{ROOM}', {TODAY} + 2, {TODAY} + 4, 1);
+        INSERT INTO holds (id, status, made_at, expires_at, claims) VALUES
+            ('{PAID}', 'confirmed', dvor_now(), dvor_now() - interval '1 day',
+                ARRAY[{claim(ROOM, 1, f"{TODAY} + 1", f"{TODAY} + 3")}, {claim(GOODS, 2)}]),
+            ('{CREATED}', 'held', dvor_now(), dvor_now() + interval '1 hour',
+                ARRAY[{claim(GOODS)}]),
+            ('{CANCELLED}', 'released', dvor_now(), dvor_now(), ARRAY[{claim(GOODS)}]),
+            ('{CART}', 'held', dvor_now(), dvor_now() + interval '1 hour',
+                ARRAY[{claim(ROOM, 1, f"{TODAY} + 2", f"{TODAY} + 4")}]);
         INSERT INTO cells (offer_id, slot, capacity, held, sold) VALUES
             ('{GOODS}', 0, 5, 1, 2),
             ('{ROOM}', {TODAY} + 1, 2, 0, 1),
@@ -165,10 +168,10 @@ class TestI1:
             f"UPDATE cells SET sold = sold + 1 WHERE offer_id = '{GOODS}'",
             f"UPDATE cells SET held = 0 WHERE offer_id = '{GOODS}'",
             f"UPDATE holds SET status = 'released' WHERE id = '{PAID}'",
-            f"DELETE FROM claims WHERE hold_id = '{CART}'",
+            f"UPDATE holds SET claims = '{{}}' WHERE id = '{CART}'",
             f"DELETE FROM cells WHERE offer_id = '{GOODS}'",
-            f"""INSERT INTO claims VALUES ('{CREATED}', 9, '{ROOM}', {TODAY} + 50, {TODAY} + 51, 1)
-            """,
+            f"""UPDATE holds SET claims = claims || {claim(ROOM, 1, f"{TODAY} + 50", f"{TODAY} + 51")}
+            WHERE id = '{CREATED}'""",
         ],
     )
     async def test_finds_counters_that_differ_from_claims(self, world: World, sql: str) -> None:
@@ -191,7 +194,7 @@ class TestI2:
     ) -> None:
         await world.plant(
             "inventory",
-            f"""UPDATE claims SET quantity = 2 WHERE hold_id = '{CART}';
+            f"""UPDATE holds SET claims[1].quantity = 2 WHERE id = '{CART}';
             UPDATE cells SET held = 0 WHERE offer_id = '{ROOM}'""",
         )
         assert f"offer {ROOM}" in (await world.broken())["I2"]
@@ -216,9 +219,9 @@ class TestI5:
     @pytest.mark.parametrize(
         "sql",
         [
-            f"DELETE FROM claims WHERE hold_id = '{PAID}' AND position = 2",
-            f"UPDATE claims SET quantity = 9 WHERE hold_id = '{PAID}' AND position = 2",
-            f"UPDATE claims SET end_slot = end_slot + 1 WHERE hold_id = '{PAID}' AND position = 1",
+            f"UPDATE holds SET claims = claims[1:1] WHERE id = '{PAID}'",
+            f"UPDATE holds SET claims[2].quantity = 9 WHERE id = '{PAID}'",
+            f"UPDATE holds SET claims[1].end_slot = claims[1].end_slot + 1 WHERE id = '{PAID}'",
         ],
     )
     async def test_finds_a_paid_order_booked_in_part_or_otherwise(

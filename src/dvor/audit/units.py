@@ -4,13 +4,19 @@ from dvor.audit.sql import sql_check
 
 # What is promised in each cell, worked out from the claims alone.
 _LEDGER = """
-    SELECT claims.offer_id, slot,
-           coalesce(sum(claims.quantity) FILTER (WHERE holds.status = 'held'), 0) AS held,
-           coalesce(sum(claims.quantity) FILTER (WHERE holds.status = 'confirmed'), 0) AS sold
-    FROM holds JOIN claims ON claims.hold_id = holds.id
-    CROSS JOIN generate_series(claims.first_slot, claims.end_slot - 1) AS slot
+    SELECT claimed.offer_id, claimed.slot,
+           coalesce(sum(claimed.units) FILTER (WHERE holds.status = 'held'), 0) AS held,
+           coalesce(sum(claimed.units) FILTER (WHERE holds.status = 'confirmed'), 0) AS sold
+    FROM holds JOIN claimed_cells AS claimed ON claimed.hold_id = holds.id
     WHERE holds.status IN ('held', 'confirmed')
-    GROUP BY claims.offer_id, slot
+    GROUP BY claimed.offer_id, claimed.slot
+"""
+
+# The first day and the first hour that can still be sold; one day of slack spares the audit a list
+# of time zones. Days are slots below 100,000, hours above.
+_AHEAD = """
+    (slot > dvor_now()::date - date '1970-01-01' + 1 AND slot < 100000
+     OR slot > extract(epoch FROM dvor_now()) / 3600 + 24)
 """
 
 _CELL = "format('offer %s slot %s', offer_id, slot)"
@@ -26,7 +32,6 @@ _COUNTERS_WRONG = f"""
 """
 
 # A seller may have had more rooms in the past; what is still to come must fit what there is now.
-# One day of slack spares the audit a list of time zones.
 _PROMISED_TWICE = f"""
     SELECT {_CELL} AS what,
            format('%s promised of %s', ledger.held + ledger.sold,
@@ -34,7 +39,7 @@ _PROMISED_TWICE = f"""
     FROM ({_LEDGER}) AS ledger
     LEFT JOIN cells USING (offer_id, slot) LEFT JOIN offers USING (offer_id)
     WHERE ledger.held + ledger.sold > coalesce(cells.capacity, 0)
-       OR (slot = 0 OR slot > dvor_now()::date - date '1970-01-01' + 1)
+       OR (slot = 0 OR {_AHEAD})
           AND ledger.held + ledger.sold > coalesce(offers.quantity, 0)
 """
 

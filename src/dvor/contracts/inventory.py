@@ -262,6 +262,12 @@ class NeedsHours(Invalid):
     offer_id: UUID
 
 
+class NeedsSeats(Invalid):
+    """The places of this offer have numbers: choose seats."""
+
+    offer_id: UUID
+
+
 class NoSeats(Invalid):
     """The places of this offer have no numbers."""
 
@@ -331,8 +337,13 @@ class Inventory(Protocol):
         """Free units of each day. Raises UnknownSupply, NeedsDates."""
         ...
 
-    async def free(self, offer_ids: OfferIds, dates: DateRange | None = None) -> FreeList:
-        """Free units during all of `dates`, or now; 0 where an offer's rules refuse these dates."""
+    async def free(
+        self,
+        offer_ids: OfferIds,
+        dates: DateRange | None = None,
+        hours: HourRange | None = None,
+    ) -> FreeList:
+        """Free units during all of `dates` or `hours`, or now; 0 where an offer's rules refuse it."""
         ...
 
     async def available(self, search: AvailabilitySearch) -> AvailableOffers:
@@ -345,8 +356,8 @@ class Inventory(Protocol):
         All or nothing: on a refusal the hold stays as it was. Repeating the call is harmless. A
         hold that expired is taken anew. Limits per customer count for `customer_id`, or for this
         hold alone. Services only. Raises SoldOut, Closed, ClosedDates, InThePast, TooFarAhead,
-        TooLate, TooShort, TooLong, WrongWeekday, LimitReached, NeedsDates, NeedsHours, NoSeats,
-        UnknownSeat, LeavesSingleSeat, UnknownSupply; HoldEnded for a released one, Conflict for a
+        TooLate, TooShort, TooLong, WrongWeekday, LimitReached, NeedsDates, NeedsHours, NeedsSeats,
+        NoSeats, UnknownSeat, LeavesSingleSeat, UnknownSupply; HoldEnded for a released one, Conflict for a
         confirmed one.
         """
         ...

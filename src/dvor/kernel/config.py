@@ -78,6 +78,11 @@ class Settings:
     hold_lifetime_seconds: int = _variable(
         "DVOR_HOLD_LIFETIME_SECONDS", 3600, "how long a hold can be prolonged in all"
     )
+    sold_out_cache_ms: int = _variable(
+        "DVOR_SOLD_OUT_CACHE_MS",
+        500,
+        "how long a process believes that a unit is sold out; 0: never",
+    )
     payment_margin_seconds: int = _variable(
         "DVOR_PAYMENT_MARGIN_SECONDS", 60, "how long before its hold a payment closes"
     )

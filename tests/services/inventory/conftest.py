@@ -18,7 +18,7 @@ from dvor.contracts.catalog import (
     OfferFactsList,
     Text,
 )
-from dvor.contracts.inventory import Claim, Hold, Inventory
+from dvor.contracts.inventory import Claim, Hold, Inventory, Rules
 from dvor.kernel import clock, ids
 from dvor.kernel.caller import Caller, Role
 from dvor.kernel.money import Money
@@ -81,8 +81,10 @@ class Scene:
         *,
         on_sale: bool = True,
         timezone: str = "UTC",
+        by_hour: bool = False,
+        **rules: Any,
     ) -> UUID:
-        """An offer, known to the catalogue, on sale, with a supply."""
+        """An offer, known to the catalogue, on sale, with a supply and with these rules."""
         assert self.seller.user_id is not None
         facts = OfferFacts(
             id=ids.new(),
@@ -95,12 +97,20 @@ class Scene:
             price=Money(amount=100, currency="RUB"),
             timezone=timezone,
             picture="",
+            by_hour=by_hour,
         )
         self.catalog.facts[facts.id] = facts
+        if rules:
+            await self.rule(facts.id, **rules)
         if quantity is not None:
             with self.house.calling(self.seller):
                 await self.inventory.set_supply(facts.id, quantity)
         return facts.id
+
+    async def rule(self, offer_id: UUID, **rules: Any) -> None:
+        """The seller asks this of bookings from now on."""
+        with self.house.calling(self.seller):
+            await self.inventory.set_rules(offer_id, Rules(**rules))
 
     async def news(self, cls: Any, offer_ids: tuple[UUID, ...]) -> None:
         """The catalogue tells that these offers' listing was published or archived."""
@@ -120,8 +130,10 @@ class Scene:
     async def archive(self, *offer_ids: UUID) -> None:
         await self.news(ListingArchived, offer_ids)
 
-    async def hold(self, *claims: Claim, hold_id: UUID | None = None) -> Hold:
-        return await self.for_orders.hold(hold_id or ids.new(), claims)
+    async def hold(
+        self, *claims: Claim, hold_id: UUID | None = None, customer: UUID | None = None
+    ) -> Hold:
+        return await self.for_orders.hold(hold_id or ids.new(), claims, customer)
 
     async def confirm(self, hold_id: UUID) -> Hold:
         return await self.for_orders.confirm(hold_id)
@@ -173,4 +185,5 @@ def nights(start: int, end: int) -> DateRange:
 async def scene(make_house: Any) -> Scene:
     catalog = FakeCatalog()
     fakes = {"catalog": catalog, "identity": Nobody()}
-    return Scene(await make_house("inventory", fakes=fakes), catalog)
+    # Two engines of one database must agree at once, not half a second later.
+    return Scene(await make_house("inventory", fakes=fakes, sold_out_cache_ms=0), catalog)

@@ -16,7 +16,7 @@ from dvor.services.inventory.closure_rules import (
     shortfalls,
     slots_of,
 )
-from dvor.services.inventory.rules import Offer, slot_of
+from dvor.services.inventory.slots import Offer, slot_of
 
 JUNE = DateRange(start=date(2027, 6, 1), end=date(2027, 6, 4))
 

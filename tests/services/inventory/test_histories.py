@@ -176,7 +176,7 @@ async def shaken(make_house: Any) -> Scene:
     catalog = FakeCatalog()
     fakes = {"catalog": catalog, "identity": Nobody()}
     limits = {"lock_timeout_ms": 100, "statement_timeout_ms": 120}
-    return Scene(await make_house("inventory", fakes=fakes, **limits), catalog)
+    return Scene(await make_house("inventory", fakes=fakes, sold_out_cache_ms=0, **limits), catalog)
 
 
 def story(part: list[Call], verdict: Verdict) -> str:

@@ -8,7 +8,7 @@ import pytest
 from dvor.contracts.calendars import NotACalendar
 from dvor.contracts.catalog import Kind
 from dvor.services.inventory import ical
-from dvor.services.inventory.rules import Offer, day_of, slot_of
+from dvor.services.inventory.slots import Offer, day_of, slot_of
 
 ROOM = Offer(UUID(int=1), UUID(int=2), Kind.STAY, 3, "Europe/Moscow", open=True)
 HALL = Offer(UUID(int=1), UUID(int=2), Kind.RENTAL, 3, "Europe/Moscow", open=True, by_hour=True)

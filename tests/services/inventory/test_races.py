@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -12,8 +11,8 @@ from dvor.contracts.catalog import Kind
 from dvor.contracts.inventory import SoldOut
 from dvor.kernel import ids
 from dvor.kernel.errors import Refusal
-from dvor.services.inventory import queries, rules
-from dvor.services.inventory.rules import Cell, Key
+from dvor.services.inventory import hold_queries, rules
+from dvor.services.inventory.hold_queries import Columns
 from tests.services.inventory.conftest import Scene, nights, units
 
 BUYERS, UNITS = 200, 20
@@ -54,21 +53,23 @@ class TestRush:
 
         both_looked = asyncio.Barrier(2)
 
-        async def look_without_locking(db: Any, keys: Iterable[Key]) -> Any:
-            offer_ids = [offer_id for offer_id, _ in keys]
-            rows = await db.fetch("SELECT * FROM cells WHERE offer_id = ANY($1)", offer_ids)
+        async def look_without_locking(db: Any, holds: Any, cells: Columns) -> Any:
+            rows = await db.fetch(
+                """
+                SELECT dvor_now() AS now, 1 AS number, capacity, held, sold,
+                    offers.xmin AS version
+                FROM cells JOIN offers USING (offer_id) WHERE offer_id = $1
+                """,
+                cells[0][0],
+            )
             with suppress(TimeoutError, asyncio.BrokenBarrierError):
                 async with asyncio.timeout(1):
                     await both_looked.wait()
-            cells = {
-                (row["offer_id"], row["slot"]): Cell(row["capacity"], row["held"], row["sold"])
-                for row in rows
-            }
-            return cells, {offer.id: offer for offer in await queries.offers(db, offer_ids)}
+            return rows[0]["now"], False, rows
 
         offer = await stock(scene)
         await scene.db.execute("ALTER TABLE cells DROP CONSTRAINT cells_within_capacity")
-        monkeypatch.setattr(queries, "lock_cells", look_without_locking)
+        monkeypatch.setattr(hold_queries, "open_books", look_without_locking)
         scene.house.sabotaged = True
         won, _ = await rush(scene, offer)
         assert won > UNITS
@@ -96,17 +97,22 @@ class TestMixedTraffic:
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Proves that the test above can fail."""
-        lock_in_order = queries.lock_cells
+        lock_in_order = hold_queries.lock_cells
 
-        async def lock_in_any_order(db: Any, keys: Iterable[Key]) -> Any:
-            cells: dict[Key, Cell] = {}
-            offers: dict[Any, Any] = {}
-            for key in random.sample(wanted := list(keys), len(wanted)):
-                cell, offer = await lock_in_order(db, [key])
-                cells, offers = cells | cell, offers | offer
-            return cells, offers
+        async def lock_in_any_order(db: Any, cells: Columns) -> Any:
+            rows: list[Any] = []
+            wanted = list(zip(*cells, strict=True))
+            for number in random.sample(range(len(wanted)), len(wanted)):
+                offer_id, slot = wanted[number]
+                found = await lock_in_order(db, ([offer_id], [slot]))
+                rows.extend({**row, "number": number + 1} for row in found)
+            return rows
 
-        monkeypatch.setattr(queries, "lock_cells", lock_in_any_order)
+        async def never_swift(db: Any, holds: Any, cells: Any) -> Any:
+            return None, True, []
+
+        monkeypatch.setattr(hold_queries, "lock_cells", lock_in_any_order)
+        monkeypatch.setattr(hold_queries, "open_books", never_swift)
         for _ in range(DEADLOCK_TRIES):
             if await traffic(scene, customers=12, steps=6):
                 return

@@ -20,8 +20,10 @@ from dvor.contracts.inventory import (
 )
 from dvor.kernel.errors import Conflict
 from dvor.kernel.periods import DateRange
-from dvor.services.inventory import rules
-from dvor.services.inventory.rules import Cell, Offer
+from dvor.services.inventory import rules, slots
+from dvor.services.inventory.allocation import Take
+from dvor.services.inventory.rules import Cell
+from dvor.services.inventory.slots import Key, Line, Offer
 
 A, B = UUID(int=1), UUID(int=2)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -38,21 +40,32 @@ def offer(kind: Kind = Kind.STAY, *, open_: bool = True, timezone: str = "UTC") 
 
 def check(claim: Claim, known: Offer | None = None, now: datetime = NOON) -> None:
     known = known or offer()
-    rules.check_claims([claim], {known.id: known}, now, horizon_days=730)
+    Take.of(B, (claim,), {known.id.int: known})
+    rules.check_rules(claim, known, now, horizon_days=730)
+
+
+def key(slot: int = 0) -> Key:
+    return (A.int, slot)
+
+
+def judge(needed: dict[Key, int], own: dict[Key, int], cells: dict[Key, Cell]) -> None:
+    kind = Kind.STAY if any(slot for _, slot in needed) else Kind.PRODUCT
+    rules.judge(needed, own, cells, (), {A.int: offer(kind)})
 
 
 class TestSlots:
     def test_dates_are_half_open_days_since_1970(self) -> None:
         dates = DateRange(start=date(1970, 1, 2), end=date(1970, 1, 5))
-        assert list(rules.slots(dates)) == [1, 2, 3]
+        assert list(slots.slots(dates)) == [1, 2, 3]
 
     def test_goods_have_one_slot(self) -> None:
-        assert list(rules.slots(None)) == [0]
+        assert list(slots.slots(None)) == [0]
 
-    def test_dates_come_back_from_slots(self) -> None:
-        for dates in (None, nights(0, 1), nights(3, 40)):
-            span = rules.slots(dates)
-            assert rules.dates_of(span.start, span.stop) == dates
+    @pytest.mark.parametrize("during", [None, nights(0, 1), nights(3, 40)])
+    def test_a_claim_comes_back_from_its_line(self, during: DateRange | None) -> None:
+        known = offer(Kind.STAY if during else Kind.PRODUCT)
+        claim = Claim(offer_id=A, quantity=2, dates=during)
+        assert slots.claim(slots.line(claim, known, {})) == claim
 
 
 class TestCheckClaims:
@@ -92,42 +105,45 @@ class TestCheckClaims:
             check(Claim(offer_id=A, quantity=1, dates=nights(729, 731)))
 
 
+def line(first: int, end: int, units: int = 1, of: UUID = A, buffer: int = 0) -> Line:
+    return Line(of, first, end, buffer, units)
+
+
 class TestDemand:
-    def test_sums_claims_on_the_same_cell(self) -> None:
-        claims = [Claim(offer_id=B, quantity=1), Claim(offer_id=A, quantity=2)]
-        claims.append(Claim(offer_id=B, quantity=5))
-        assert list(rules.demand(claims).items()) == [((A, 0), 2), ((B, 0), 6)]
+    def test_sums_lines_on_the_same_cell(self) -> None:
+        lines = [line(0, 1, of=B), line(0, 1, 2), line(0, 1, 5, of=B)]
+        assert slots.demand(lines) == {(A.int, 0): 2, (B.int, 0): 6}
 
     def test_stays_that_touch_share_no_night(self) -> None:
-        claims = [Claim(offer_id=A, quantity=1, dates=d) for d in (nights(0, 2), nights(2, 3))]
-        assert set(rules.demand(claims).values()) == {1}
+        assert set(slots.demand([line(7, 9), line(9, 10)]).values()) == {1}
+
+    def test_the_buffer_is_taken_with_the_period(self) -> None:
+        assert slots.demand([line(7, 9, 2, buffer=1)]) == {key(7): 2, key(8): 2, key(9): 2}
+
+    def test_seats_are_taken_one_by_one(self) -> None:
+        chosen = Line(A, 0, 1, 0, 2, None, None, [4, 9], ["A4", "A9"])
+        assert slots.demand([chosen]) == {key(4): 1, key(9): 1}
 
 
 class TestJudge:
     def test_takes_exactly_what_is_free(self) -> None:
-        rules.judge({(A, 0): 2}, {}, {(A, 0): Cell(capacity=5, held=1, sold=2)})
+        judge({key(): 2}, {}, {key(): Cell(5, 1, 2)})
 
     def test_refuses_one_more_and_names_what_is_left(self) -> None:
         with pytest.raises(SoldOut) as refused:
-            rules.judge({(A, 0): 3}, {}, {(A, 0): Cell(capacity=5, held=1, sold=2)})
+            judge({key(): 3}, {}, {key(): Cell(5, 1, 2)})
         assert (refused.value.offer_id, refused.value.left, refused.value.day) == (A, 2, None)
 
     def test_names_the_scarcest_day(self) -> None:
-        first = rules.slot_of(TODAY)
-        cells = {(A, first): Cell(5, 4, 0), (A, first + 1): Cell(5, 5, 0)}
+        first = slots.slot_of(TODAY)
+        cells = {key(first): Cell(5, 4, 0), key(first + 1): Cell(5, 5, 0)}
         with pytest.raises(SoldOut) as refused:
-            rules.judge({(A, first): 2, (A, first + 1): 2}, {}, cells)
+            judge({key(first): 2, key(first + 1): 2}, {}, cells)
         assert refused.value.details["left"] == 0
         assert refused.value.details["day"] == TODAY + timedelta(days=1)
 
     def test_counts_what_the_same_hold_gives_back(self) -> None:
-        rules.judge({(A, 0): 3}, {(A, 0): 1}, {(A, 0): Cell(capacity=5, held=1, sold=2)})
-
-
-class TestChange:
-    def test_moves_only_the_difference(self) -> None:
-        needed, own = {(A, 1): 2, (A, 2): 2}, {(A, 0): 1, (A, 1): 2}
-        assert rules.change(needed, own) == {(A, 0): -1, (A, 2): 2}
+        judge({key(): 3}, {key(): 1}, {key(): Cell(5, 1, 2)})
 
 
 class TestDeadline:
@@ -154,15 +170,15 @@ class TestCheckRenewable:
 
 class TestCheckCut:
     def test_down_to_what_is_promised_and_no_further(self) -> None:
-        slot = rules.slot_of(TODAY)
-        cells = {(A, slot): Cell(5, 1, 2), (A, slot + 1): Cell(5, 1, 0)}
-        rules.check_cut(A, 3, cells)
+        slot = slots.slot_of(TODAY)
+        cells = {slot: Cell(5, 1, 2), slot + 1: Cell(5, 1, 0)}
+        rules.check_cut(offer(), 3, cells)
         with pytest.raises(BelowPromised) as refused:
-            rules.check_cut(A, 2, cells)
+            rules.check_cut(offer(), 2, cells)
         assert refused.value.details == {"offer_id": A, "promised": 3, "day": TODAY}
 
 
 class TestKnownTimezone:
     def test_keeps_names_and_replaces_nonsense(self) -> None:
-        assert rules.known_timezone("Asia/Yekaterinburg") == "Asia/Yekaterinburg"
-        assert [rules.known_timezone(n) for n in ("", "Mars/Base", "../etc")] == ["UTC"] * 3
+        assert slots.known_timezone("Asia/Yekaterinburg") == "Asia/Yekaterinburg"
+        assert [slots.known_timezone(n) for n in ("", "Mars/Base", "../etc")] == ["UTC"] * 3

@@ -13,6 +13,6 @@ SERVICE = Service(
     calls=("catalog",),
     routers=(api.router, api.closures, api.calendars, api.files),
     handlers=HANDLERS,
-    tasks=(tasks.learn_timezones, tasks.fetch_import),
+    tasks=(tasks.learn_facts, tasks.fetch_import),
     timers=(tasks.sweep, tasks.follow_up_closures, tasks.fetch_imports),
 )

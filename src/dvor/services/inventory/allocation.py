@@ -3,15 +3,29 @@
 Pure: the engine reads the books, has them decided here, and writes what changed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
+from typing import NoReturn
 from uuid import UUID
 
-from dvor.contracts.inventory import Claim, HoldEnded, HoldStatus, UnknownHold
+from dvor.contracts.inventory import (
+    Claim,
+    HoldEnded,
+    HoldStatus,
+    SoldOut,
+    UnknownHold,
+    UnknownSupply,
+)
+from dvor.contracts.seating import SeatsCounted
 from dvor.kernel.errors import Refusal
-from dvor.services.inventory import rules
-from dvor.services.inventory.rules import Cell, Key, Offer, StoredHold
+from dvor.services.inventory import rules, slots
+from dvor.services.inventory.rules import Cell, StoredHold
+from dvor.services.inventory.slots import Key, Line, Offer
+
+LIVE = (HoldStatus.HELD, HoldStatus.CONFIRMED)
+"""Statuses in which a hold has units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +44,34 @@ class Books:
     now: datetime
     terms: Terms
     holds: dict[UUID, StoredHold]
-    offers: Mapping[UUID, Offer]
-    cells: dict[Key, Cell]
+    offers: Mapping[int, Offer]
+    """By the number of their id."""
+    cells: Mapping[Key, Cell]
+    customers: dict[UUID, dict[UUID, Sequence[Line]]] = field(default_factory=dict)
+    """Of customers of whom a limit is asked: what each of their limited holds has."""
+    closed: dict[int, dict[int, int]] = field(default_factory=dict)
+    """Of offers that get another supply: units their owner has closed, by slot."""
     expired: list[UUID] = field(default_factory=list)
 
-    def move(self, held: Mapping[Key, int], sold: Mapping[Key, int] | None = None) -> None:
-        """Add to (or, negative, take from) counters."""
-        cells, sold = self.cells, sold or {}
-        for key, units in held.items():
-            cell = cells[key]
-            cells[key] = Cell(cell.capacity, cell.held + units, cell.sold)
-        for key, units in sold.items():
-            cell = cells[key]
-            cells[key] = Cell(cell.capacity, cell.held, cell.sold + units)
+    def write(self, hold: StoredHold) -> StoredHold:
+        """Put a hold in its place."""
+        self.holds[hold.id] = hold
+        theirs = self.customers.get(hold.customer_id) if hold.customer_id else None
+        if theirs is not None and hold.limited and hold.status in LIVE:
+            theirs[hold.id] = hold.claims
+        elif theirs is not None:
+            theirs.pop(hold.id, None)
+        return hold
 
     def end(self, hold: StoredHold, status: HoldStatus) -> StoredHold:
         """Write that a hold is over; its units are free."""
-        units = _negative(rules.demand(hold.claims))
-        if hold.status is HoldStatus.HELD:
-            self.move(units)
-        else:
-            self.move({}, units)
-        return self.become(hold, status)
-
-    def become(self, hold: StoredHold, status: HoldStatus) -> StoredHold:
-        """Write a hold's status."""
-        changed = StoredHold(hold.id, status, hold.made_at, hold.expires_at, hold.claims)
-        self.holds[hold.id] = changed
-        return changed
+        cells, held = self.cells, hold.status is HoldStatus.HELD
+        for key, units in slots.demand(hold.claims).items():
+            if held:
+                cells[key].held -= units
+            else:
+                cells[key].sold -= units
+        return self.write(hold._replace(status=status))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,33 +80,80 @@ class Take:
 
     hold_id: UUID
     claims: tuple[Claim, ...]
+    lines: tuple[Line, ...]
+    """The claims in slots."""
     needed: Mapping[Key, int]
     """Units per cell."""
+    offers: Mapping[int, Offer]
+    """What the lines were made with."""
+    customer_id: UUID | None = None
 
     @staticmethod
-    def of(hold_id: UUID, claims: tuple[Claim, ...]) -> "Take":
-        """With the units that these claims need."""
-        return Take(hold_id, claims, rules.demand(claims))
+    def of(
+        hold_id: UUID,
+        claims: tuple[Claim, ...],
+        offers: Mapping[int, Offer],
+        seats: Mapping[int, Mapping[str, int]] = MappingProxyType({}),
+        customer_id: UUID | None = None,
+    ) -> "Take":
+        """With what these claims need. `seats`: their slots by offer and name.
+
+        Raises UnknownSupply, and what `slots.line` raises.
+        """
+        used: dict[int, Offer] = {}
+        lines: list[Line] = []
+        for claim in claims:
+            number = claim.offer_id.int
+            offer = offers.get(number)
+            if offer is None:
+                raise UnknownSupply(offer_id=claim.offer_id)
+            used[number] = offer
+            lines.append(slots.line(claim, offer, seats.get(number, {})))
+        needed = slots.demand(lines)
+        for number, offer in used.items():
+            if offer.seated and offer.rules.per_customer:
+                # One customer's choices of different seats meet at this cell.
+                needed.setdefault((number, slots.TIMELESS_SLOT), 0)
+        return Take(hold_id, claims, tuple(lines), needed, used, customer_id)
+
+    @property
+    def limited(self) -> bool:
+        """Whether some of it counts against a limit per customer."""
+        return any(offer.rules.per_customer for offer in self.offers.values())
 
     def decide(self, books: Books) -> StoredHold:
         """Give back what the hold has, then judge. Raises what `Inventory.hold` raises."""
-        now, terms = books.now, books.terms
-        stored = books.holds.get(self.hold_id)
+        now, terms, hold_id = books.now, books.terms, self.hold_id
+        stored = books.holds.get(hold_id)
         own: Mapping[Key, int] = {}
         made_at = now
         if stored is not None:
             rules.check_renewable(stored.status)
             if stored.status is HoldStatus.HELD:
-                own = rules.demand(stored.claims)
+                own = slots.demand(stored.claims)
             if stored.status_at(now) is HoldStatus.HELD:
                 made_at = stored.made_at
-        rules.check_claims(self.claims, books.offers, now, terms.horizon_days)
-        rules.judge(self.needed, own, books.cells)
-        books.move(rules.change(self.needed, own) if own else self.needed)
+        offers = books.offers
+        for claim, line in zip(self.claims, self.lines, strict=True):
+            rules.check_rules(claim, offers[line.offer_id.int], now, terms.horizon_days)
+        limited = self.limited
+        if limited:
+            theirs = books.customers.get(self.customer_id, {}) if self.customer_id else {}
+            others = [lines for other, lines in theirs.items() if other != hold_id]
+            rules.check_limit(self.lines, others, offers)
+        cells = books.cells
+        rules.judge(self.needed, own, cells, self.lines, offers)
+        for key, units in own.items():
+            cells[key].held -= units
+        for key, units in self.needed.items():
+            cells[key].held += units
         expires_at = rules.deadline(made_at, now, terms.ttl_seconds, terms.lifetime_seconds)
-        taken = StoredHold(self.hold_id, HoldStatus.HELD, made_at, expires_at, self.claims)
-        books.holds[self.hold_id] = taken
-        return taken
+        return books.write(
+            StoredHold(
+                *(hold_id, HoldStatus.HELD, made_at, expires_at),
+                *(self.customer_id, limited, self.lines),
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +171,11 @@ class Confirm:
             return stored
         if stored.status_at(books.now) is not HoldStatus.HELD:
             raise HoldEnded
-        units = rules.demand(stored.claims)
-        books.move(_negative(units), units)
-        return books.become(stored, HoldStatus.CONFIRMED)
+        for key, units in slots.demand(stored.claims).items():
+            cell = books.cells[key]
+            cell.held -= units
+            cell.sold += units
+        return books.write(stored._replace(status=HoldStatus.CONFIRMED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +193,9 @@ class Release:
         now = books.now
         stored = books.holds.get(self.hold_id)
         if stored is None:
-            stored = StoredHold(self.hold_id, HoldStatus.RELEASED, now, now, ())
-            books.holds[self.hold_id] = stored
-        if stored.status not in (HoldStatus.HELD, HoldStatus.CONFIRMED):
+            ended = StoredHold(self.hold_id, HoldStatus.RELEASED, now, now, None, False, ())
+            return books.write(ended)
+        if stored.status not in LIVE:
             return stored
         return books.end(stored, HoldStatus.RELEASED)
 
@@ -154,12 +217,49 @@ class Expire:
         return books.end(stored, HoldStatus.EXPIRED)
 
 
-Request = Take | Confirm | Release | Expire
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Give every cell of an offer from its first open slot on another capacity."""
+
+    stated: Offer
+    """The offer with its new quantity."""
+    listing_id: UUID
+
+    def decide(self, books: Books) -> Offer:
+        """The offer as it is then. Raises BelowPromised, SeatsCounted."""
+        number = self.stated.id.int
+        offer = books.offers[number]
+        if offer.seated:
+            raise SeatsCounted(offer_id=offer.id)
+        first = slots.first_open_slot(offer, books.now)
+        ahead = {
+            slot: cell for (of, slot), cell in books.cells.items() if of == number and slot >= first
+        }
+        rules.check_cut(offer, self.stated.quantity, ahead)
+        quantity = self.stated.quantity
+        closed = books.closed.get(number, {})
+        for slot, cell in ahead.items():
+            cell.capacity = max(quantity - closed.get(slot, 0), min(cell.promised, quantity))
+        return offer
 
 
-def allocate(books: Books, requests: Iterable[Request]) -> list[StoredHold | Refusal]:
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request that has become impossible since it was asked."""
+
+    refusal: Refusal
+
+    def decide(self, books: Books) -> NoReturn:
+        """Raise the refusal."""
+        raise self.refusal
+
+
+Request = Take | Confirm | Release | Expire | Resize | Refused
+
+
+def allocate(books: Books, requests: Iterable[Request]) -> list[StoredHold | Offer | Refusal]:
     """Decide in order of arrival; a refused request leaves the books as they were."""
-    verdicts: list[StoredHold | Refusal] = []
+    verdicts: list[StoredHold | Offer | Refusal] = []
     for request in requests:
         try:
             verdicts.append(request.decide(books))
@@ -168,37 +268,9 @@ def allocate(books: Books, requests: Iterable[Request]) -> list[StoredHold | Ref
     return verdicts
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What is to be written after a batch."""
-
-    moves: list[tuple[Key, int, int]]
-    """By how much held and sold of a cell change."""
-    new: list[StoredHold]
-    renewed: list[StoredHold]
-    """Holds that were there before, with whatever became of them."""
-    reclaimed: list[StoredHold]
-    """Those of `renewed` that consist of other claims now."""
-
-
-def changes(holds: Mapping[UUID, StoredHold], cells: Mapping[Key, Cell], after: Books) -> Changes:
-    """The difference that `allocate` made; holds in the order they are locked in."""
-    changed = sorted(
-        (hold for hold in after.holds.values() if holds.get(hold.id) is not hold),
-        key=lambda hold: hold.id,
-    )
-    renewed = [hold for hold in changed if hold.id in holds]
-    return Changes(
-        moves=[
-            (key, cell.held - cells[key].held, cell.sold - cells[key].sold)
-            for key, cell in after.cells.items()
-            if cell is not cells[key]
-        ],
-        new=[hold for hold in changed if hold.id not in holds],
-        renewed=renewed,
-        reclaimed=[hold for hold in renewed if hold.claims != holds[hold.id].claims],
-    )
-
-
-def _negative(units: Mapping[Key, int]) -> dict[Key, int]:
-    return {key: -count for key, count in units.items()}
+def refuse_sold_out(take: Take, full: Collection[Key]) -> SoldOut | None:
+    """The refusal of a new hold that needs one of the cells that are `full`."""
+    for key, units in take.needed.items():
+        if key in full and units:
+            return rules.lacking(take.offers[key[0]], key[1], 0, take.lines)
+    return None

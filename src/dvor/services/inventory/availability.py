@@ -6,12 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 from dvor.contracts.availability import AvailabilitySearch, AvailableOffer, AvailableOffers
-from dvor.contracts.inventory import Claim
+from dvor.contracts.inventory import Claim, Unit
 from dvor.kernel.db import Database
 from dvor.kernel.errors import InvalidFields, Refusal
 from dvor.kernel.periods import DateRange, HourRange
 from dvor.kernel.texts import gettext
-from dvor.services.inventory import queries, rules, search_queries
+from dvor.services.inventory import queries, rules, search_queries, slots
 
 ROUNDS = 4
 """Statements of one search, where rules leave out what the counters would allow."""
@@ -47,7 +47,7 @@ async def _next(
 ) -> tuple[list[AvailableOffer], UUID | None]:
     """The next offers with enough left, and after which offer to go on; None at the end."""
     by_hour, limit = search.hours is not None, search.limit + 1
-    span = _hours(search.hours) if search.hours else rules.slots(search.dates)
+    span = slots.hour_slots(search.hours, "UTC") if search.hours else slots.slots(search.dates)
     found = await search_queries.available(
         db, search.kind, span, search.quantity, after, limit, by_hour=by_hour
     )
@@ -56,13 +56,8 @@ async def _next(
     return found, await search_queries.last_looked_at(db, search.kind, after, by_hour=by_hour)
 
 
-def _hours(hours: HourRange) -> range:
-    first = int(hours.start.timestamp()) // 3600
-    return range(first, first + hours.length)
-
-
 def _allows(
-    offer: rules.Offer, search: AvailabilitySearch, now: datetime, horizon_days: int
+    offer: slots.Offer, search: AvailabilitySearch, now: datetime, horizon_days: int
 ) -> bool:
     claim = Claim(
         offer_id=offer.id, quantity=search.quantity, dates=search.dates, hours=search.hours
@@ -71,15 +66,20 @@ def _allows(
 
 
 def barred(
-    offers: Iterable[rules.Offer], dates: DateRange, now: datetime, horizon_days: int
+    offers: Iterable[slots.Offer],
+    dates: DateRange | None,
+    hours: HourRange | None,
+    now: datetime,
+    horizon_days: int,
 ) -> list[UUID]:
-    """Offers let by the day whose rules refuse these dates, on sale or not."""
+    """Offers let by the day (or hour) whose rules refuse these dates (or hours), on sale or not."""
+    unit = Unit.DAY if dates else Unit.HOUR
     return [
         offer.id
         for offer in offers
-        if offer.dated
+        if offer.unit is unit
         and refused(
-            Claim(offer_id=offer.id, quantity=1, dates=dates),
+            Claim(offer_id=offer.id, quantity=1, dates=dates, hours=hours),
             replace(offer, open=True),
             now,
             horizon_days,
@@ -87,10 +87,10 @@ def barred(
     ]
 
 
-def refused(claim: Claim, offer: rules.Offer, now: datetime, horizon_days: int) -> Refusal | None:
+def refused(claim: Claim, offer: slots.Offer, now: datetime, horizon_days: int) -> Refusal | None:
     """Why the engine would refuse this without looking at any counter, if it would."""
     try:
-        rules.check_claims((claim,), {offer.id: offer}, now, horizon_days)
+        rules.check_rules(claim, offer, now, horizon_days)
     except Refusal as refusal:
         return refusal
     return None

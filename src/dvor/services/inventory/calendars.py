@@ -28,7 +28,7 @@ from dvor.kernel.periods import DateRange
 from dvor.services.inventory import calendar_queries, closure_queries, closure_rules, ical, queries
 from dvor.services.inventory.closures import ClosureDesk
 from dvor.services.inventory.ical import Event
-from dvor.services.inventory.rules import Offer, today
+from dvor.services.inventory.slots import Offer, today
 from dvor.services.inventory.tasks import Fetch, fetch_import
 
 IMPORTS_MAX = 10
@@ -177,7 +177,7 @@ class Calendars:
 
     def _horizon(self, offer: Offer) -> range:
         """The slots from today on as far as anything is sold."""
-        first = today(offer, clock.now())
+        first = today(offer.timezone, clock.now())
         last = first + timedelta(days=self.desk.settings.horizon_days)
         return range(
             closure_rules.first_open(offer, clock.now()),

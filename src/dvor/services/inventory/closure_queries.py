@@ -10,7 +10,7 @@ from uuid import UUID
 from dvor.kernel.db import Connection, Record
 from dvor.services.inventory import queries
 from dvor.services.inventory.closure_rules import StoredClosure, Usage
-from dvor.services.inventory.rules import Offer
+from dvor.services.inventory.slots import Offer
 
 ALL_SLOTS_END = 2**31 - 1
 """After every slot there is."""
@@ -110,6 +110,25 @@ async def lock_span(db: Connection, offer: Offer, slots: range) -> None:
     )
 
 
+async def lock_cells_from(db: Connection, offer_id: UUID, first_slot: int) -> None:
+    """Lock the cells of an offer from a slot on, in key order."""
+    await db.execute(
+        """
+        SELECT 1 FROM cells WHERE offer_id = $1 AND slot >= $2 ORDER BY offer_id, slot FOR UPDATE
+        """,
+        offer_id,
+        first_slot,
+    )
+
+
+async def closed_units(db: Connection, offer_id: UUID, first_slot: int) -> dict[int, int]:
+    """Units closed of an offer in each slot from this one on."""
+    rows = await db.fetch(
+        "SELECT slot, units FROM closed_units($1, $2, $3)", offer_id, first_slot, ALL_SLOTS_END
+    )
+    return {row["slot"]: row["units"] for row in rows}
+
+
 async def fit_cells(db: Connection, offer_id: UUID, slots: range) -> None:
     """Give locked cells the capacity that closures leave, and note which closures lack something.
 
@@ -190,11 +209,14 @@ async def bookings(db: Connection, offer_id: UUID, slots: range, limit: int) -> 
     """Claims on these slots whose holds are alive, by their first slot."""
     return await db.fetch(
         """
-        SELECT hold_id, first_slot, end_slot, quantity, status = 'confirmed' AS confirmed
-        FROM claims JOIN holds ON holds.id = claims.hold_id
-        WHERE offer_id = $1 AND end_slot > $2 AND first_slot < $3 AND first_slot <> 0
-            AND (status = 'confirmed' OR status = 'held' AND expires_at > dvor_now())
-        ORDER BY first_slot, end_slot, hold_id, position LIMIT $4
+        SELECT holds.id AS hold_id, claim.first_slot, claim.end_slot, claim.quantity,
+            status = 'confirmed' AS confirmed
+        FROM holds CROSS JOIN LATERAL unnest(holds.claims) AS claim
+        WHERE (status = 'confirmed' AND claimed_offers(claims) @> ARRAY[$1::uuid]
+                OR status = 'held' AND expires_at > dvor_now())
+            AND claim.offer_id = $1 AND claim.end_slot > $2 AND claim.first_slot < $3
+            AND claim.first_slot <> 0
+        ORDER BY claim.first_slot, claim.end_slot, holds.id LIMIT $4
         """,
         offer_id,
         slots.start,

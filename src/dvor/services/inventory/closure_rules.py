@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from dvor.contracts.closures import Occupancy, Shortfall
 from dvor.contracts.inventory import InThePast, NeedsDates, TooFarAhead, Unit
 from dvor.kernel.periods import DateRange
-from dvor.services.inventory import rules
-from dvor.services.inventory.rules import Offer
+from dvor.services.inventory.slots import Offer, day_of, today
+from dvor.services.inventory.slots import slots as day_slots
 
 CLOSURES_MAX = 500
 """Closures of one offer that have not ended."""
@@ -62,7 +62,7 @@ def slots_of(offer: Offer, dates: DateRange) -> range:
     """The slots of local days. Raises NeedsDates for what has no days."""
     check_dated(offer)
     if offer.unit is Unit.DAY:
-        return rules.slots(dates)
+        return day_slots(dates)
     return range(_midnight(offer, dates.start), _midnight(offer, dates.end))
 
 
@@ -74,9 +74,7 @@ def _midnight(offer: Offer, day: date) -> int:
 def day_at(offer: Offer, slot: int) -> date:
     """The local day that a slot belongs to."""
     if offer.unit is Unit.DAY:
-        day = rules.day_of(slot)
-        assert day is not None
-        return day
+        return day_of(slot)
     # Its middle: where clocks differ by half an hour, hours of UTC lie across midnight.
     return (_EPOCH + (slot + 0.5) * _HOUR).astimezone(ZoneInfo(offer.timezone)).date()
 
@@ -89,15 +87,15 @@ def dates_at(offer: Offer, slots: range) -> DateRange:
 
 def first_open(offer: Offer, now: datetime) -> int:
     """The slot in which today begins there. Raises NeedsDates."""
-    today = rules.today(offer, now)
-    return slots_of(offer, DateRange(start=today, end=today + timedelta(days=1))).start
+    first = today(offer.timezone, now)
+    return slots_of(offer, DateRange(start=first, end=first + timedelta(days=1))).start
 
 
-def check_dates(offer: Offer, dates: DateRange, today: date, horizon_days: int) -> None:
+def check_dates(offer: Offer, dates: DateRange, first: date, horizon_days: int) -> None:
     """Refuse what has passed, or is further ahead than anything is sold."""
-    if dates.end <= today:
+    if dates.end <= first:
         raise InThePast(offer_id=offer.id)
-    if dates.end > today + timedelta(days=horizon_days):
+    if dates.end > first + timedelta(days=horizon_days):
         raise TooFarAhead(offer_id=offer.id)
 
 

@@ -18,10 +18,10 @@ from dvor.kernel import clock
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Tx, caller_key
 from dvor.kernel.periods import DateRange
-from dvor.services.inventory import closure_queries, closure_rules, queries, rules
+from dvor.services.inventory import closure_queries, closure_rules, queries
 from dvor.services.inventory.closure_queries import ALL_SLOTS_END
 from dvor.services.inventory.closure_rules import OWNER, StoredClosure
-from dvor.services.inventory.rules import Offer
+from dvor.services.inventory.slots import Offer, today
 
 BOOKINGS_MAX = 2000
 """Bookings shown at once."""
@@ -48,8 +48,8 @@ class ClosureDesk:
                 raise UnknownSupply(offer_id=offer_id)
             slots = closure_rules.slots_of(offer, dates)
             now = clock.now()
-            today = rules.today(offer, now)
-            closure_rules.check_dates(offer, dates, today, self.settings.horizon_days)
+            first = today(offer.timezone, now)
+            closure_rules.check_dates(offer, dates, first, self.settings.horizon_days)
             await self.check_room_for_more(tx, offer, 1)
             made = StoredClosure(caller_key("closure"), offer_id, slots, units, source, note)
             await closure_queries.insert_closure(tx, made)
@@ -127,7 +127,7 @@ class ClosureDesk:
                 offer = await closure_queries.lock_offer(tx, offer_id)
                 assert offer is not None
                 first = closure_rules.first_open(offer, clock.now())
-                await queries.lock_cells_from(tx, offer_id, first)
+                await closure_queries.lock_cells_from(tx, offer_id, first)
                 await closure_queries.fit_cells(tx, offer_id, range(first, ALL_SLOTS_END))
 
     async def _offer(self, offer_id: UUID) -> Offer:

@@ -1,23 +1,40 @@
-"""Decides about holds, many in one transaction: the only writer of holds, claims and counters.
+"""Decides about units, many requests in one transaction: the only writer of holds and counters.
 
 Requests that wait go together (`kernel.batch`): lock, decide in order of arrival (`allocation`),
 write the difference, commit, answer everybody. A row that everybody wants is locked once for
 hundreds of them. Several processes may do so on one database: what decides is locked.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 from uuid import UUID
 
-from dvor.contracts.inventory import HoldExpired, HoldStatus
+from dvor.contracts.inventory import Claim, HoldExpired, SupplyChanged
 from dvor.kernel.batch import Batcher
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Contended, Database, Tx, violating
 from dvor.kernel.errors import Refusal
-from dvor.services.inventory import queries, rules
-from dvor.services.inventory.allocation import Books, Request, Take, Terms, allocate, changes
-from dvor.services.inventory.rules import Key, Offer, StoredHold
+from dvor.services.inventory import closure_queries, hold_queries, queries, rules, slots
+from dvor.services.inventory.allocation import (
+    LIVE,
+    Books,
+    Confirm,
+    Expire,
+    Refused,
+    Release,
+    Request,
+    Resize,
+    Take,
+    Terms,
+    allocate,
+    refuse_sold_out,
+)
+from dvor.services.inventory.rules import Cell, StoredHold
+from dvor.services.inventory.slots import Key, Offer
 
 BATCH_MAX = 256
 """Requests in one transaction."""
@@ -25,10 +42,21 @@ QUEUE_MAX = 10_000
 """Requests that may wait: about a second's work of a small machine."""
 LANES = 2
 """Transactions at once: while one commits, the next is being decided."""
+OFFERS_MAX = 100_000
+"""Offers a process remembers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A hold as it was asked for; what it means in cells is worked out when it is its turn."""
+
+    hold_id: UUID
+    claims: tuple[Claim, ...]
+    customer_id: UUID | None
 
 
 class Engine:
-    """Decides about holds for this process."""
+    """Decides about units for this process."""
 
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
@@ -37,96 +65,298 @@ class Engine:
             lifetime_seconds=settings.hold_lifetime_seconds,
             horizon_days=settings.horizon_days,
         )
-        self._batcher: Batcher[Request, StoredHold] = Batcher(
+        self._batcher: Batcher[Request | Wish, Any] = Batcher(
             self._decide, batch_max=BATCH_MAX, queue_max=QUEUE_MAX, lanes=LANES
         )
+        self._offers: dict[int, Offer] = {}
+        self._seats: dict[int, Mapping[str, int]] = {}
+        self._full = _Full(settings.sold_out_cache_ms / 1000)
 
-    async def ask(self, request: Request) -> StoredHold:
+    async def take(
+        self, hold_id: UUID, claims: tuple[Claim, ...], customer_id: UUID | None
+    ) -> StoredHold:
+        """Make a hold consist of these claims. Raises Busy, and what `Inventory.hold` raises."""
+        return await self._batcher.ask(Wish(hold_id, claims, customer_id))
+
+    async def ask(self, request: Confirm | Release | Expire) -> StoredHold:
         """What became of the hold. Raises Busy, and what the request's `decide` raises."""
         return await self._batcher.ask(request)
+
+    async def resize(self, stated: Offer, listing_id: UUID) -> Offer:
+        """Give an offer another supply. Raises Busy, BelowPromised."""
+        return await self._batcher.ask(Resize(stated, listing_id))
 
     async def close(self) -> None:
         """Take no more and answer those who wait."""
         await self._batcher.close()
 
-    async def _decide(self, requests: Sequence[Request]) -> list[StoredHold | Refusal]:
-        for prepare in (False, True, True):
+    async def _learn(self, offer_ids: Collection[UUID]) -> None:
+        """Read what the lines of claims depend on."""
+        if len(self._offers) > OFFERS_MAX:
+            self._offers.clear()
+            self._seats.clear()
+        found = await queries.offers(self._db, list(offer_ids))
+        for offer_id in offer_ids:
+            self._offers.pop(offer_id.int, None)
+        for offer in found:
+            if offer.seated:
+                self._seats[offer.id.int] = await hold_queries.seats(self._db, offer.id)
+        self._offers.update((offer.id.int, offer) for offer in found)
+
+    async def _decide(self, asked: Sequence[Request | Wish]) -> Sequence[Any]:
+        wishes = [wish for wish in asked if isinstance(wish, Wish)]
+        await self._learn_missing(wishes)
+        swift = len(wishes) == len(asked)
+        make = any(isinstance(request, Resize) for request in asked)
+        for _ in range(5):
+            requests = [self._meant(one) if isinstance(one, Wish) else one for one in asked]
             try:
-                with violating(holds_pkey=_Again, claims_pkey=_Again):
-                    return await self._attempt(requests, prepare=prepare)
+                with violating(holds_pkey=_Again):
+                    if swift and all(isinstance(request, Take) for request in requests):
+                        return await self._swift(cast("list[Take]", requests))
+                    return await self._thorough(requests, make_cells=make)
+            except _Stale as stale:
+                await self._learn(stale.offer_ids)
+            except _Missing:
+                make, swift = True, False
             except _Again:
-                continue
+                swift = False
         raise Contended
 
-    async def _attempt(
-        self, requests: Sequence[Request], *, prepare: bool
-    ) -> list[StoredHold | Refusal]:
+    def _meant(self, wish: Wish) -> Take | Refused:
+        try:
+            return Take.of(wish.hold_id, wish.claims, self._offers, self._seats, wish.customer_id)
+        except Refusal as refusal:
+            return Refused(refusal)
+
+    async def _learn_missing(self, wishes: Sequence[Wish]) -> None:
+        known = self._offers
+        wanted = {claim.offer_id for wish in wishes for claim in wish.claims}
+        missing = [offer_id for offer_id in wanted if offer_id.int not in known]
+        if missing:
+            await self._learn(missing)
+
+    async def _swift(self, takes: Sequence[Take]) -> Sequence[Any]:
+        """New holds on cells that exist: one look, one writing. Raises _Again for anything else."""
+        lost = self._full.refusals(takes)
+        asked = [take for take in takes if take.hold_id not in lost] if lost else takes
+        ids, keys = _keys([take.needed for take in asked], asked)
         async with self._db.tx() as tx:
-            now, holds = await queries.lock_holds(tx, {request.hold_id for request in requests})
-            keys = _keys(requests, holds)
-            known = await self._prepare(tx, requests, now) if prepare else {}
-            cells, offers = await queries.lock_cells(tx, keys) if keys else ({}, {})
-            if len(cells) < len(keys) and not prepare:
-                # Cells are made before any is locked: in the other order two who each lack what
-                # the other has locked would wait for each other.
+            now, known, rows = await hold_queries.open_books(
+                tx, [take.hold_id for take in takes], _columns(ids, keys)
+            )
+            if known:
                 raise _Again
-            books = Books(now, self._terms, dict(holds), offers | known, dict(cells))
+            if len(rows) < len(keys):
+                raise _Missing
+            cells = _cells(keys, rows)
+            books = Books(now, self._terms, {}, _offers(asked, keys, rows), cells)
+            await _read_limits(tx, asked, books)
+            verdicts = allocate(
+                books, [lost.get(take.hold_id, take) for take in takes] if lost else takes
+            )
+            if len(asked) > len(books.holds):
+                await _check_new(tx, asked, books.holds)
+            await _write(tx, books, {}, ids)
+        self._full.learn(cells)
+        return verdicts
+
+    async def _thorough(self, requests: Sequence[Request], *, make_cells: bool) -> Sequence[Any]:
+        """Whatever was asked: holds, then offers, then cells are locked, those missing made."""
+        takes = [request for request in requests if isinstance(request, Take)]
+        resizes = [request for request in requests if isinstance(request, Resize)]
+        async with self._db.tx() as tx:
+            now, holds = await hold_queries.lock_holds(
+                tx, {r.hold_id for r in requests if not isinstance(r, Resize | Refused)}
+            )
+            live = [slots.demand(h.claims) for h in holds.values() if h.status in LIVE]
+            ids, keys = _keys([*(take.needed for take in takes), *live], takes)
+            for hold in holds.values():
+                ids.update((line.offer_id.int, line.offer_id) for line in hold.claims)
+            offers = await self._prepare(tx, takes, resizes, now) if make_cells else {}
+            closed: dict[int, dict[int, int]] = {}
+            for resize in resizes:
+                offer = offers[resize.stated.id.int]
+                first = slots.first_open_slot(offer, now)
+                there = await queries.slots_from(tx, offer.id, first)
+                keys = sorted({*keys, *((offer.id.int, slot) for slot in there)})
+                ids[offer.id.int] = offer.id
+                closed[offer.id.int] = await closure_queries.closed_units(tx, offer.id, first)
+            rows = await hold_queries.lock_cells(tx, _columns(ids, keys)) if keys else []
+            if not make_cells:
+                if len(rows) < len(keys):
+                    raise _Missing
+                offers = _offers(takes, keys, rows)
+            cells = _cells(keys, rows)
+            books = Books(now, self._terms, dict(holds), offers, cells, closed=closed)
+            await _read_limits(tx, takes, books)
             verdicts = allocate(books, requests)
-            if await queries.any_hold(tx, _refused_anew(requests, verdicts, holds)):
-                # Made by somebody else between our two looks: its own units stand in its way.
-                raise _Again
-            made = changes(holds, cells, books)
-            if made.renewed:
-                await queries.rewrite_holds(tx, made.renewed, made.reclaimed)
-            if made.moves or made.new or made.reclaimed:
-                await queries.write_batch(tx, made.moves, made.new, made.reclaimed)
-            tx.emit(*(HoldExpired(hold_id=hold_id) for hold_id in books.expired))
+            await _check_new(tx, takes, books.holds)
+            await _write(tx, books, holds, ids)
+            for request, verdict in zip(requests, verdicts, strict=True):
+                if isinstance(request, Resize) and isinstance(verdict, Offer):
+                    await _write_supply(tx, request.stated, slots.first_open_slot(verdict, now))
+        self._full.learn(cells)
         return verdicts
 
     async def _prepare(
-        self, tx: Tx, requests: Sequence[Request], now: datetime
-    ) -> dict[UUID, Offer]:
-        """Make the cells that acceptable requests need; the offers of all, locked."""
-        takes = [request for request in requests if isinstance(request, Take)]
-        wanted = {claim.offer_id for take in takes for claim in take.claims}
-        offers = await queries.share_offers(tx, wanted)
-        keys: set[Key] = set()
+        self, tx: Tx, takes: Sequence[Take], resizes: Sequence[Resize], now: datetime
+    ) -> dict[int, Offer]:
+        """Lock the offers of these requests, and make the cells that acceptable ones need.
+
+        Only those, so that nobody can fill the table with nonsense.
+        """
+        for resize in resizes:
+            await queries.write_new_offer(tx, resize.stated, resize.listing_id)
+        wanted = {offer.id for take in takes for offer in take.offers.values()}
+        wanted |= {resize.stated.id for resize in resizes}
+        found = await queries.lock_offers(tx, wanted, exclusive=bool(resizes))
+        offers = {offer.id.int: offer for offer in found}
+        _check_versions(takes, {number: offer.version for number, offer in offers.items()})
+        capacities: dict[Key, int] = {}
         for take in takes:
             with suppress(Refusal):
-                rules.check_claims(take.claims, offers, now, self._terms.horizon_days)
-                keys.update(take.needed)
-        await queries.materialise_cells(tx, sorted(keys), offers)
+                for claim in take.claims:
+                    offer = offers[claim.offer_id.int]
+                    rules.check_rules(claim, offer, now, self._terms.horizon_days)
+                capacities.update((key, _capacity(offers[key[0]], key[1])) for key in take.needed)
+        keys = sorted(capacities)
+        ids = {number: offer.id for number, offer in offers.items()}
+        await hold_queries.make_cells(tx, _columns(ids, keys), [capacities[key] for key in keys])
         return offers
 
 
 class _Again(Exception):
-    """The transaction trusted in something that is not so: cells that are missing, a new hold
-    that is not new. Another one knows better.
+    """The transaction trusted in something that is not so, e.g. that a new hold is new."""
+
+
+class _Missing(_Again):
+    """Cells are missing. They are made before any is locked: in the other order two who each lack
+    what the other has locked would wait for each other.
     """
 
 
-def _refused_anew(
-    requests: Sequence[Request],
-    verdicts: Sequence[StoredHold | Refusal],
-    holds: Mapping[UUID, StoredHold],
-) -> set[UUID]:
-    """New holds that cannot be had: nothing is written of them, so no constraint would tell."""
+class _Stale(Exception):
+    """Offers have changed since the lines of claims were made of them."""
+
+    def __init__(self, offer_ids: Collection[UUID]) -> None:
+        super().__init__()
+        self.offer_ids = offer_ids
+
+
+class _Full:
+    """Cells that were sold out when last seen: who is new and wants one need not lock it.
+
+    It may only say no, only to new holds, and forgets after `seconds`: a unit that another process
+    frees is on sale again by then.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._until: dict[Key, float] = {}
+
+    def refusals(self, takes: Iterable[Take]) -> dict[UUID, Refused]:
+        """Those of new holds that need a sold-out cell."""
+        if not self._until:
+            return {}
+        now = time.monotonic()
+        self._until = {key: until for key, until in self._until.items() if until > now}
+        found = ((take, refuse_sold_out(take, self._until)) for take in takes)
+        return {take.hold_id: Refused(refusal) for take, refusal in found if refusal}
+
+    def learn(self, cells: Mapping[Key, Cell]) -> None:
+        """See how cells are after a commit."""
+        if not self._seconds:
+            return
+        until = time.monotonic() + self._seconds
+        for key, cell in cells.items():
+            if cell.held + cell.sold >= cell.capacity > 0:
+                self._until[key] = until
+            elif self._until:
+                self._until.pop(key, None)
+
+
+def _keys(
+    needed: Iterable[Mapping[Key, int]], takes: Iterable[Take]
+) -> tuple[dict[int, UUID], list[Key]]:
+    """The ids of offers by their numbers; the cells, in the order they are locked in."""
+    keys: set[Key] = set()
+    for each in needed:
+        keys.update(each)
+    ids = {line.offer_id.int: line.offer_id for take in takes for line in take.lines}
+    return ids, sorted(keys)
+
+
+def _columns(ids: Mapping[int, UUID], keys: Iterable[Key]) -> tuple[list[UUID], list[int]]:
+    keys = list(keys)
+    return [ids[number] for number, _ in keys], [slot for _, slot in keys]
+
+
+def _capacity(offer: Offer, slot: int) -> int:
+    """What a cell has that is not there yet."""
+    return 1 if offer.seated and slot != slots.TIMELESS_SLOT else offer.quantity
+
+
+def _cells(keys: Sequence[Key], rows: Sequence[Any]) -> dict[Key, Cell]:
+    """Locked cells by their keys."""
     return {
-        request.hold_id
-        for request, verdict in zip(requests, verdicts, strict=True)
-        if isinstance(request, Take)
-        and isinstance(verdict, Refusal)
-        and request.hold_id not in holds
+        keys[row["number"] - 1]: Cell(row["capacity"], row["held"], row["sold"]) for row in rows
     }
 
 
-def _keys(requests: Sequence[Request], holds: Mapping[UUID, StoredHold]) -> list[Key]:
-    """The cells that the requests may change, in the order they are locked in."""
-    keys: set[Key] = set()
-    for request in requests:
-        if isinstance(request, Take):
-            keys.update(request.needed)
-    for hold in holds.values():
-        if hold.status in (HoldStatus.HELD, HoldStatus.CONFIRMED):
-            keys.update(rules.demand(hold.claims))
-    return sorted(keys)
+def _offers(takes: Sequence[Take], keys: Sequence[Key], rows: Sequence[Any]) -> dict[int, Offer]:
+    """The offers of takes, as their cells were found with. Raises _Stale."""
+    versions = {keys[row["number"] - 1][0]: row["version"] for row in rows}
+    return _check_versions(takes, versions)
+
+
+def _check_versions(takes: Sequence[Take], versions: Mapping[int, int]) -> dict[int, Offer]:
+    offers: dict[int, Offer] = {}
+    for take in takes:
+        offers.update(take.offers)
+    stale = {o.id for take in takes for n, o in take.offers.items() if versions.get(n) != o.version}
+    if stale:
+        raise _Stale(stale)
+    return offers
+
+
+async def _check_new(tx: Tx, takes: Iterable[Take], holds: Mapping[UUID, StoredHold]) -> None:
+    """Raises _Again where a refused new hold exists by now: its own units stood in its way.
+
+    Somebody else has made it since it was looked for; nothing is written of a refused one, so no
+    constraint would tell.
+    """
+    refused = [take.hold_id for take in takes if take.hold_id not in holds]
+    if refused and await hold_queries.any_hold(tx, refused):
+        raise _Again
+
+
+async def _read_limits(tx: Tx, takes: Iterable[Take], books: Books) -> None:
+    """What customers have already, where a limit asks. Read with their cells locked: exact."""
+    asked = {take.customer_id for take in takes if take.limited and take.customer_id}
+    if asked:
+        books.customers.update({customer: {} for customer in asked})
+        for hold in await hold_queries.limited_holds(tx, asked):
+            assert hold.customer_id is not None
+            books.customers[hold.customer_id][hold.id] = hold.claims
+
+
+async def _write_supply(tx: Tx, stated: Offer, first_open: int) -> None:
+    await queries.write_supply(tx, stated)
+    await closure_queries.fit_cells(tx, stated.id, range(first_open, closure_queries.ALL_SLOTS_END))
+    tx.emit(SupplyChanged(offer_id=stated.id, quantity=stated.quantity))
+
+
+async def _write(
+    tx: Tx, books: Books, holds: Mapping[UUID, StoredHold], ids: Mapping[int, UUID]
+) -> None:
+    """The difference that the verdicts made; holds in the order they are locked in."""
+    changed = [hold for hold in books.holds.values() if holds.get(hold.id) is not hold]
+    changed.sort(key=lambda hold: hold.id.int)
+    moved = {key: move for key, cell in books.cells.items() if any(move := cell.moved())}
+    if changed or moved:
+        new = [hold for hold in changed if hold.id not in holds]
+        if len(new) < len(changed):
+            await hold_queries.rewrite_holds(tx, [hold for hold in changed if hold.id in holds])
+        await hold_queries.write_batch(tx, _columns(ids, moved), list(moved.values()), new)
+    tx.emit(*(HoldExpired(hold_id=hold_id) for hold_id in books.expired))

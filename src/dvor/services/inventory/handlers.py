@@ -8,14 +8,14 @@ from dvor.kernel.db import Tx
 from dvor.kernel.events import Event
 from dvor.kernel.inbox import Handler
 from dvor.services.inventory import queries
-from dvor.services.inventory.tasks import Offers, learn_timezones
+from dvor.services.inventory.tasks import Offers, learn_facts
 
 
 async def listing_published(tx: Tx, event: ListingPublished) -> None:
     """Open its offers; those it no longer has are closed."""
     await queries.close_others(tx, event.listing_id, event.offer_ids)
     await _show(tx, event, on_sale=True)
-    tx.enqueue(learn_timezones, Offers(offer_ids=event.offer_ids), key=str(ids.new()))
+    tx.enqueue(learn_facts, Offers(offer_ids=event.offer_ids), key=str(ids.new()))
 
 
 async def listing_archived(tx: Tx, event: ListingArchived) -> None:

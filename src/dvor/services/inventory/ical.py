@@ -15,9 +15,9 @@ from icalendar import Event as Entry
 from dvor.contracts.calendars import BrokenEvent, NotACalendar
 from dvor.contracts.inventory import Unit
 from dvor.kernel import ids
-from dvor.services.inventory import closure_rules, rules
+from dvor.services.inventory import closure_rules, slots
 from dvor.services.inventory.closure_rules import StoredClosure
-from dvor.services.inventory.rules import Offer
+from dvor.services.inventory.slots import Offer
 
 EVENTS_MAX = 400
 """Events of one calendar that close something; the feed writes as many stretches."""
@@ -105,7 +105,7 @@ def slots_of(offer: Offer, event: Event) -> range:
         return range((start - _EPOCH) // _HOUR, -((_EPOCH - end) // _HOUR))
     zone = ZoneInfo(offer.timezone)
     last = (end - timedelta(microseconds=1)).astimezone(zone).date()
-    return range(rules.slot_of(start.astimezone(zone).date()), rules.slot_of(last) + 1)
+    return range(slots.slot_of(start.astimezone(zone).date()), slots.slot_of(last) + 1)
 
 
 def closures_of(

@@ -1,80 +1,42 @@
-"""Pure decisions about units: which cells a claim needs, and whether they are free."""
+"""Pure decisions about units: what may be claimed, and whether it is free."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from dvor.contracts.catalog import Kind
 from dvor.contracts.inventory import (
     BelowPromised,
     Claim,
     Closed,
+    ClosedDates,
     HoldEnded,
     HoldStatus,
     InThePast,
-    NeedsDates,
+    LimitReached,
     Rules,
     SoldOut,
     TooFarAhead,
+    TooLate,
+    TooLong,
+    TooShort,
     Unit,
-    UnknownSupply,
+    WrongWeekday,
 )
 from dvor.kernel.errors import Conflict
-from dvor.kernel.periods import DateRange
-
-TIMELESS_SLOT = 0
-"""The only slot of goods and tickets."""
-
-NO_RULES = Rules()
-
-_FIRST_DAY = date(1970, 1, 1)
-
-Key = tuple[UUID, int]
-"""A cell: offer and slot."""
+from dvor.services.inventory import slots
+from dvor.services.inventory.slots import NO_RULES, Key, Line, Offer
 
 
-def is_dated(kind: Kind) -> bool:
-    """Whether a kind is let by dates."""
-    return kind in (Kind.RENTAL, Kind.STAY)
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What inventory knows of an offer."""
-
-    id: UUID
-    seller_id: UUID
-    kind: Kind
-    quantity: int
-    timezone: str
-    open: bool
-    by_hour: bool = False
-    seated: bool = False
-    rules: Rules = NO_RULES
-
-    @property
-    def dated(self) -> bool:
-        """Whether it is let by dates."""
-        return self.unit is Unit.DAY
-
-    @property
-    def unit(self) -> Unit:
-        """What it is counted in."""
-        if is_dated(self.kind):
-            return Unit.HOUR if self.by_hour else Unit.DAY
-        return Unit.SEAT if self.seated else Unit.TIMELESS
-
-
-@dataclass(frozen=True, slots=True)
 class Cell:
-    """The counters of one offer in one slot."""
+    """The counters of one offer in one slot, and what they were when they were read."""
 
-    capacity: int
-    held: int
-    sold: int
+    __slots__ = ("before", "capacity", "held", "sold")
+
+    def __init__(self, capacity: int, held: int, sold: int) -> None:
+        self.capacity, self.held, self.sold = capacity, held, sold
+        self.before = (capacity, held, sold)
 
     @property
     def promised(self) -> int:
@@ -84,18 +46,25 @@ class Cell:
     @property
     def free(self) -> int:
         """Units that nobody was promised."""
-        return self.capacity - self.promised
+        return self.capacity - self.held - self.sold
+
+    def moved(self) -> tuple[int, int, int]:
+        """By how much capacity, held and sold differ from what was read."""
+        capacity, held, sold = self.before
+        return self.capacity - capacity, self.held - held, self.sold - sold
 
 
-@dataclass(frozen=True, slots=True)
-class StoredHold:
-    """A hold as its row says, with its claims."""
+class StoredHold(NamedTuple):
+    """A hold as its row: the fields of the table `holds`, in its order."""
 
     id: UUID
     status: HoldStatus
     made_at: datetime
     expires_at: datetime
-    claims: tuple[Claim, ...]
+    customer_id: UUID | None
+    limited: bool
+    """Some of it counts against a limit per customer."""
+    claims: Sequence[Line]
 
     def status_at(self, now: datetime) -> HoldStatus:
         """Its status; past its deadline it has ended even before the sweeper came by."""
@@ -104,112 +73,136 @@ class StoredHold:
         return self.status
 
 
-def slot_of(day: date) -> int:
-    """The slot of a day."""
-    return (day - _FIRST_DAY).days
+def check_rules(claim: Claim, offer: Offer, now: datetime, horizon_days: int) -> None:
+    """Refuse a claim that no counter needs to be asked about.
 
-
-def day_of(slot: int) -> date | None:
-    """The day of a slot; None for the timeless one."""
-    return None if slot == TIMELESS_SLOT else _FIRST_DAY + timedelta(days=slot)
-
-
-def slots(dates: DateRange | None) -> range:
-    """The slots of half-open dates, or the timeless one."""
-    if dates is None:
-        return range(TIMELESS_SLOT, TIMELESS_SLOT + 1)
-    return range(slot_of(dates.start), slot_of(dates.end))
-
-
-def dates_of(first_slot: int, end_slot: int) -> DateRange | None:
-    """The inverse of `slots`."""
-    start, end = day_of(first_slot), day_of(end_slot)
-    return DateRange(start=start, end=end) if start and end else None
-
-
-def known_timezone(name: str) -> str:
-    """An IANA name, or UTC where it is none: a typo must not stop the sale."""
-    try:
-        return ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return "UTC"
-
-
-def today(offer: Offer, now: datetime) -> date:
-    """The date where the offer is."""
-    return now.astimezone(ZoneInfo(offer.timezone)).date()
-
-
-def first_open_slot(offer: Offer, now: datetime) -> int:
-    """The first slot that can still be promised: today's, or the timeless one."""
-    return slot_of(today(offer, now)) if offer.dated else TIMELESS_SLOT
-
-
-def slots_now(offer: Offer, now: datetime) -> range:
-    """Today's slot, or the timeless one."""
-    first = first_open_slot(offer, now)
-    return range(first, first + 1)
-
-
-def check_claims(
-    claims: Iterable[Claim], offers: Mapping[UUID, Offer], now: datetime, horizon_days: int
-) -> None:
-    """Refuse claims that no counter needs to be asked about.
-
-    Raises UnknownSupply, Closed, NeedsDates, InThePast, TooFarAhead.
+    `horizon_days`: how far ahead the site sells. Raises Closed, InThePast, TooFarAhead, TooLate,
+    TooShort, TooLong, WrongWeekday, ClosedDates.
     """
-    for claim in claims:
-        offer = offers.get(claim.offer_id)
-        if offer is None:
-            raise UnknownSupply(offer_id=claim.offer_id)
-        if not offer.open:
-            raise Closed(offer_id=offer.id)
-        if offer.dated is not (claim.dates is not None):
-            raise NeedsDates(offer_id=offer.id)
-        if claim.dates is not None:
-            _check_dates(offer, claim.dates, today(offer, now), horizon_days)
-
-
-def _check_dates(offer: Offer, dates: DateRange, first: date, horizon_days: int) -> None:
-    if dates.start < first:
+    if not offer.open:
+        raise Closed(offer_id=offer.id)
+    if claim.dates is not None:
+        zone = ZoneInfo(offer.timezone)
+        starts_at = datetime.combine(claim.dates.start, datetime.min.time(), tzinfo=zone)
+        first, end, length = claim.dates.start, claim.dates.end, claim.dates.length
+        over = first < slots.today(offer.timezone, now)
+        last = end - timedelta(days=1)
+    elif claim.hours is not None:
+        zone = ZoneInfo(offer.timezone)
+        starts_at, length = claim.hours.start, claim.hours.length
+        first, end = starts_at.astimezone(zone).date(), claim.hours.end.astimezone(zone).date()
+        last = (claim.hours.end - timedelta(seconds=1)).astimezone(zone).date()
+        over = starts_at + timedelta(hours=1) <= now
+    else:
+        return
+    if over:
         raise InThePast(offer_id=offer.id)
-    if dates.end > first + timedelta(days=horizon_days):
+    rules = offer.rules
+    reach = min(rules.horizon_days or horizon_days, horizon_days)
+    if last >= slots.today(offer.timezone, now) + timedelta(days=reach):
         raise TooFarAhead(offer_id=offer.id)
+    if rules is not NO_RULES:
+        if rules.notice_hours and starts_at - now < timedelta(hours=rules.notice_hours):
+            raise TooLate(offer_id=offer.id, hours=rules.notice_hours)
+        _check_length(rules, length, offer.id)
+        _check_days(rules, first, end, last, offer.id)
 
 
-def demand(claims: Iterable[Claim]) -> dict[Key, int]:
-    """Units per cell, summed over all claims, in the order cells are locked in.
-
-    Judging claim by claim would let two lines of one cart each take the last unit.
-    """
-    needed: Counter[Key] = Counter()
-    for claim in claims:
-        for slot in slots(claim.dates):
-            needed[claim.offer_id, slot] += claim.quantity
-    return dict(sorted(needed.items()))
+def _check_length(rules: Rules, length: int, offer_id: UUID) -> None:
+    if length < rules.length_min:
+        raise TooShort(offer_id=offer_id, least=rules.length_min)
+    if rules.length_max and length > rules.length_max:
+        raise TooLong(offer_id=offer_id, most=rules.length_max)
 
 
-def judge(needed: Mapping[Key, int], own: Mapping[Key, int], cells: Mapping[Key, Cell]) -> None:
+def _check_days(rules: Rules, first: date, end: date, last: date, offer_id: UUID) -> None:
+    """`end`: the day it ends; `last`: the last day it takes, the day before for nights."""
+    for day, allowed in ((first, rules.arrival_weekdays), (end, rules.departure_weekdays)):
+        if allowed and day.weekday() not in allowed:
+            raise WrongWeekday(offer_id=offer_id, day=day)
+    for closed in rules.closed:
+        if closed.start <= last and first < closed.end:
+            raise ClosedDates(offer_id=offer_id, day=max(first, closed.start))
+
+
+def judge(
+    needed: Mapping[Key, int],
+    own: Mapping[Key, int],
+    cells: Mapping[Key, Cell],
+    lines: Sequence[Line],
+    offers: Mapping[int, Offer],
+) -> None:
     """Refuse with SoldOut, naming the scarcest cell, unless everything needed is free.
 
     `own` is what the same hold has already: it is given back before the new claims are taken.
     """
+    for key, units in needed.items():
+        cell = cells[key]
+        if units > cell.capacity - cell.held - cell.sold + (own.get(key, 0) if own else 0):
+            raise sold_out(needed, own, cells, lines, offers)
+
+
+def sold_out(
+    needed: Mapping[Key, int],
+    own: Mapping[Key, int],
+    cells: Mapping[Key, Cell],
+    lines: Sequence[Line],
+    offers: Mapping[int, Offer],
+) -> SoldOut:
+    """The refusal that names the scarcest of the cells that do not suffice."""
     short = [
         (left, key)
         for key, units in needed.items()
         if units > (left := cells[key].free + own.get(key, 0))
     ]
-    if short:
-        left, (offer_id, slot) = min(short)
-        # A seller's cut can leave less than nothing on paper, never to a customer's eyes.
-        raise SoldOut(offer_id=offer_id, left=max(left, 0), day=day_of(slot))
+    left, (number, slot) = min(short)
+    return lacking(offers[number], slot, left, lines)
 
 
-def change(needed: Mapping[Key, int], own: Mapping[Key, int]) -> dict[Key, int]:
-    """Units to add to each cell (negative: to take away), without the cells that stay."""
-    keys = sorted(needed.keys() | own.keys())
-    moved = {key: needed.get(key, 0) - own.get(key, 0) for key in keys}
-    return {key: units for key, units in moved.items() if units}
+def lacking(offer: Offer, slot: int, left: int, lines: Sequence[Line]) -> SoldOut:
+    """SoldOut for a slot, in people's terms."""
+    # A seller's cut can leave less than nothing on paper, never to a customer's eyes.
+    refusal: dict[str, object] = {"offer_id": offer.id, "left": max(left, 0)}
+    unit = offer.unit
+    if unit is Unit.DAY:
+        refusal["day"] = slots.day_of(slot)
+    elif unit is Unit.HOUR:
+        refusal["hour"] = slots.hour_of(slot, offer.timezone)
+    elif unit is Unit.SEAT:
+        names = {
+            seat: name
+            for line in lines
+            if line.offer_id == offer.id
+            for seat, name in zip(line.seat_slots or (), line.seat_names or (), strict=True)
+        }
+        refusal["seat"] = names.get(slot, "")
+    return SoldOut(**refusal)
+
+
+def check_limit(
+    lines: Sequence[Line], others: Iterable[Sequence[Line]], offers: Mapping[int, Offer]
+) -> None:
+    """Refuse with LimitReached more than one customer can have.
+
+    `others`: what the customer's other holds have. Goods, tickets and seats count ever, what is
+    let for a time counts in each slot.
+    """
+    limited = [line for line in lines if offers[line.offer_id.int].rules.per_customer]
+    for offer_id in slots.offers_of(limited):
+        offer = offers[offer_id.int]
+        had = [line for hold in others for line in hold]
+        taken: dict[int, int] = {}
+        for line in (*lines, *had):
+            if line.offer_id == offer_id:
+                for slot in _counted(line, offer.unit):
+                    taken[slot] = taken.get(slot, 0) + line.quantity
+        wanted = {slot for line in limited for slot in _counted(line, offer.unit)}
+        if any(taken.get(slot, 0) > offer.rules.per_customer for slot in wanted):
+            raise LimitReached(offer_id=offer_id, limit=offer.rules.per_customer)
+
+
+def _counted(line: Line, unit: Unit) -> Iterable[int]:
+    return range(line.first_slot, line.end_slot) if unit in (Unit.DAY, Unit.HOUR) else (0,)
 
 
 def check_renewable(status: HoldStatus) -> None:
@@ -229,10 +222,9 @@ def deadline(made_at: datetime, now: datetime, ttl_seconds: int, lifetime_second
     return min(now + timedelta(seconds=ttl_seconds), made_at + timedelta(seconds=lifetime_seconds))
 
 
-def check_cut(offer_id: UUID, quantity: int, cells: Mapping[Key, Cell]) -> None:
-    """Refuse with BelowPromised a supply smaller than what some cell has promised."""
-    promised, slot = max(
-        ((cell.promised, slot) for (_, slot), cell in cells.items()), default=(0, TIMELESS_SLOT)
-    )
+def check_cut(offer: Offer, quantity: int, cells: Mapping[int, Cell]) -> None:
+    """Refuse with BelowPromised a supply smaller than what some slot has promised."""
+    promised, slot = max(((cell.promised, slot) for slot, cell in cells.items()), default=(0, 0))
     if promised > quantity:
-        raise BelowPromised(offer_id=offer_id, promised=promised, day=day_of(slot))
+        day = slots.day_of(slot) if offer.dated else None
+        raise BelowPromised(offer_id=offer.id, promised=promised, day=day)

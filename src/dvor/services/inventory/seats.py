@@ -16,7 +16,7 @@ from dvor.contracts.seating import (
 from dvor.kernel.caller import current, require_user
 from dvor.kernel.db import Database
 from dvor.kernel.errors import Forbidden
-from dvor.services.inventory import queries, rules, seat_queries, seating
+from dvor.services.inventory import queries, seat_queries, seating, slots
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Seats:
         tiers = {placed.seat.offer_id for placed in layout.placed()}
         if listing.kind is not Kind.EVENT or not tiers <= {offer.id for offer in listing.offers}:
             raise NotATier
-        timezone = rules.known_timezone(listing.place.timezone if listing.place else "")
+        timezone = slots.known_timezone(listing.place.timezone if listing.place else "")
         async with self.db.tx() as tx:
             seated = await seat_queries.lock_offers(
                 tx, listing_id, listing.seller_id, timezone, tiers

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from dvor.contracts.availability import AvailabilitySearch, AvailableOffers
@@ -31,7 +32,6 @@ from dvor.contracts.inventory import (
     Rules,
     Supplies,
     Supply,
-    SupplyChanged,
     UnknownHold,
     UnknownSupply,
 )
@@ -39,7 +39,6 @@ from dvor.contracts.seating import (
     BestSeats,
     SeatMap,
     SeatMapVersion,
-    SeatsCounted,
     SeatStates,
 )
 from dvor.kernel import clock
@@ -48,13 +47,13 @@ from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
 from dvor.kernel.errors import Forbidden
 from dvor.kernel.messages import Bool, Count, Int
-from dvor.kernel.periods import DateRange
-from dvor.services.inventory import availability, closure_queries, queries, rules
-from dvor.services.inventory.allocation import Confirm, Expire, Release, Take
+from dvor.kernel.periods import DateRange, HourRange
+from dvor.services.inventory import availability, hold_queries, queries, slots
+from dvor.services.inventory.allocation import Confirm, Expire, Release
 from dvor.services.inventory.calendars import Calendars
-from dvor.services.inventory.closure_queries import ALL_SLOTS_END
 from dvor.services.inventory.closures import ClosureDesk
 from dvor.services.inventory.engine import Engine
+from dvor.services.inventory.rules import StoredHold
 from dvor.services.inventory.seats import Seats
 
 EXPIRED_AT_ONCE = 200
@@ -81,19 +80,8 @@ class InventoryService:
         """Say how many units there are; past days keep what they had."""
         facts = await self._own(offer_id)
         stated = replace(_stated(facts), quantity=quantity)
-        first = rules.first_open_slot(stated, clock.now())
-        async with self.db.tx() as tx:
-            offer = await queries.state_supply(tx, stated, facts.listing_id)
-            if offer.seated:
-                raise SeatsCounted(offer_id=offer_id)
-            cells = await queries.lock_cells_from(tx, offer_id, first)
-            rules.check_cut(offer_id, quantity, cells)
-            await closure_queries.fit_cells(tx, offer_id, range(first, ALL_SLOTS_END))
-            tx.emit(SupplyChanged(offer_id=offer_id, quantity=quantity))
-        promised = 0 if offer.dated else sum(cell.promised for cell in cells.values())
-        return Supply(
-            offer_id=offer_id, quantity=quantity, free=quantity - promised, open=offer.open
-        )
+        await self.engine.resize(stated, facts.listing_id)
+        return (await self.supplies((offer_id,))).items[0]
 
     async def _own(self, offer_id: UUID) -> OfferFacts:
         """An offer of the caller's. Raises UnknownSupply, Forbidden."""
@@ -125,8 +113,16 @@ class InventoryService:
 
     async def supplies(self, offer_ids: OfferIds) -> Supplies:
         """How many units offers have."""
-        rows = await queries.supplies(self.db, offer_ids)
-        found = {row["offer_id"]: Supply(**row) for row in rows}
+        found: dict[UUID, Supply] = {}
+        for row in await queries.supplies(self.db, offer_ids):
+            offer = queries.offer(row)
+            found[offer.id] = Supply(
+                offer_id=offer.id,
+                quantity=offer.quantity,
+                free=max(row["free"], 0),
+                open=offer.open,
+                unit=offer.unit,
+            )
         return Supplies(items=tuple(found[i] for i in dict.fromkeys(offer_ids) if i in found))
 
     async def calendar(self, offer_id: UUID, dates: DateRange) -> Calendar:
@@ -134,22 +130,27 @@ class InventoryService:
         rows = await queries.calendar(self.db, offer_id, dates)
         if not rows:
             raise UnknownSupply(offer_id=offer_id)
-        if not rules.is_dated(Kind(rows[0]["kind"])):
+        if not slots.is_dated(Kind(rows[0]["kind"])):
             raise NeedsDates(offer_id=offer_id)
         free = [max(row["free"], 0) for row in rows]
         days = tuple(Day(day=day, free=n) for day, n in zip(dates.days(), free, strict=True))
         return Calendar(offer_id=offer_id, days=days)
 
-    async def free(self, offer_ids: OfferIds, dates: DateRange | None = None) -> FreeList:
-        """Free units during all of `dates`, or now; 0 where its rules refuse these dates."""
+    async def free(
+        self,
+        offer_ids: OfferIds,
+        dates: DateRange | None = None,
+        hours: HourRange | None = None,
+    ) -> FreeList:
+        """Free units during all of `dates` or `hours`, or now; 0 where its rules refuse it."""
         asked, now = list(dict.fromkeys(offer_ids)), clock.now()
         offers = {offer.id: offer for offer in await queries.offers(self.db, asked)}
         known = [offer_id for offer_id in asked if offer_id in offers]
-        spans = [rules.slots(dates) if dates else rules.slots_now(offers[i], now) for i in known]
+        spans = [_span(offers[offer_id], dates, hours, now) for offer_id in known]
         found = await queries.free(self.db, known, spans)
-        if dates:
+        if dates or hours:
             horizon = self.settings.horizon_days
-            barred = availability.barred(offers.values(), dates, now, horizon)
+            barred = availability.barred(offers.values(), dates, hours, now, horizon)
             found |= dict.fromkeys(barred, 0)
         return FreeList(items=tuple(Free(offer_id=i, free=max(found.get(i, 0), 0)) for i in asked))
 
@@ -160,16 +161,16 @@ class InventoryService:
     async def hold(self, hold_id: UUID, claims: Claims, customer_id: UUID | None = None) -> Hold:
         """Make the hold consist of exactly these claims, all or nothing, with a fresh deadline."""
         require_service("orders")
-        return _shown(await self.engine.ask(Take.of(hold_id, claims)))
+        return _shown(await self.engine.take(hold_id, claims, customer_id), claims)
 
     async def get_hold(self, hold_id: UUID) -> Hold:
         """A hold; one past its deadline shows as expired even before the sweeper came by."""
         require_service("orders")
         async with self.db.snapshot() as moment:
-            stored = await queries.hold(moment, hold_id)
+            stored = await hold_queries.hold(moment, hold_id)
         if stored is None:
             raise UnknownHold
-        return _shown(replace(stored, status=stored.status_at(clock.now())))
+        return _shown(stored._replace(status=stored.status_at(clock.now())))
 
     async def confirm(self, hold_id: UUID) -> Hold:
         """Turn held units into sold ones."""
@@ -270,32 +271,41 @@ class InventoryService:
 
     async def expire_due(self) -> int:
         """End one batch of holds past their deadline; answers how many. For the sweeper."""
-        due = await queries.due_holds(self.db, EXPIRED_AT_ONCE)
+        due = await hold_queries.due_holds(self.db, EXPIRED_AT_ONCE)
         await asyncio.gather(*(self.engine.ask(Expire(hold_id)) for hold_id in due))
         return len(due)
 
-    async def learn_timezones(self, offer_ids: Iterable[UUID]) -> None:
+    async def learn_facts(self, offer_ids: Iterable[UUID]) -> None:
         """Ask the catalogue where offers are. For the task that follows a change of a listing."""
         found = await self.catalog.offers(tuple(offer_ids))
         async with self.db.tx() as tx:
             for facts in sorted(found.items, key=lambda facts: facts.id):
-                await queries.set_timezone(tx, facts.id, rules.known_timezone(facts.timezone))
+                timezone = slots.known_timezone(facts.timezone)
+                await queries.set_facts(tx, facts.id, timezone, by_hour=facts.by_hour)
 
 
-def _stated(facts: OfferFacts) -> rules.Offer:
+def _span(
+    offer: slots.Offer, dates: DateRange | None, hours: HourRange | None, now: datetime
+) -> range:
+    """The slots asked for, or those of now."""
+    if hours:
+        return slots.hour_slots(hours, offer.timezone)
+    return slots.slots(dates) if dates else slots.slots_now(offer, now)
+
+
+def _stated(facts: OfferFacts) -> slots.Offer:
     """An offer as the catalogue knows it, with nothing to sell."""
-    return rules.Offer(
+    return slots.Offer(
         id=facts.id,
         seller_id=facts.seller_id,
         kind=facts.kind,
         quantity=0,
-        timezone=rules.known_timezone(facts.timezone),
+        timezone=slots.known_timezone(facts.timezone),
         open=facts.status is ListingStatus.PUBLISHED,
         by_hour=facts.by_hour,
     )
 
 
-def _shown(stored: rules.StoredHold) -> Hold:
-    return Hold(
-        id=stored.id, status=stored.status, claims=stored.claims, expires_at=stored.expires_at
-    )
+def _shown(stored: StoredHold, claims: Claims | None = None) -> Hold:
+    shown = tuple(slots.claim(line) for line in stored.claims) if claims is None else claims
+    return Hold(id=stored.id, status=stored.status, claims=shown, expires_at=stored.expires_at)

@@ -23,9 +23,9 @@ class Offers(Message):
 
 
 @task(timeout_seconds=30, attempts_max=10)
-async def learn_timezones(service: "InventoryService", work: Offers) -> None:
-    """Learn where the days of offers begin: their place may have changed."""
-    await service.learn_timezones(work.offer_ids)
+async def learn_facts(service: "InventoryService", work: Offers) -> None:
+    """Learn where the days of offers begin and what they are let by: both may have changed."""
+    await service.learn_facts(work.offer_ids)
 
 
 @timer(every_seconds=1)

@@ -16,9 +16,6 @@ CREATE INDEX closures_unmet ON closures (offer_id) WHERE unmet;
 COMMENT ON TABLE closures IS 'Units not to be had in every slot from first_slot up to, not including, end_slot.';
 COMMENT ON COLUMN closures.unmet IS 'Some slot has promised what should be closed: to be taken when it becomes free.';
 
--- Who is booked for an offer on some days. Goods and tickets are left out: nobody asks, and their cells are hot.
-CREATE INDEX claims_of_dates ON claims (offer_id, end_slot) WHERE first_slot <> 0;
-
 CREATE FUNCTION closed_units(of_offer uuid, from_slot integer, to_slot integer)
     RETURNS TABLE (slot integer, units integer) LANGUAGE sql STABLE
     AS $$
