@@ -28,7 +28,7 @@ class Court:
     """What the pages of a tour are about."""
 
     listings: dict[str, str] = field(default_factory=dict)
-    """Kind, `draft`, `archived` or `sold_out` -> listing."""
+    """Kind, `draft`, `archived`, `sold_out` or `explained` -> listing."""
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Status -> an order of the customer."""
     sales: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -51,6 +51,7 @@ async def furnish(site: Site) -> Court:
     await _listings(seller, court)
     await _orders(customer, seller, court)
     await _fill_cart(customer)
+    await _explained(customer, court)
     await _forgotten_cart(site, court)
     court.mail = await _mail(site)
     return court
@@ -148,6 +149,21 @@ async def _fill_cart(api: Api, *kinds: str) -> None:
     for kind in kinds or KINDS:
         _, wish = await _wish(api, kind)
         await api.post("/cart/lines", wish)
+
+
+async def _explained(customer: Api, court: Court) -> None:
+    """A thing whose price has many parts, also in the cart."""
+    found = (await customer.get("/listings", text="Каяк", kind="rental"))["items"][0]["id"]
+    court.listings["explained"] = found
+    offer = (await customer.get(f"/listings/{found}"))["offers"][0]["id"]
+    wish = {"offer_id": offer, "quantity": 1, "dates": week()}
+    await customer.post("/cart/lines", wish)
+
+
+def week() -> dict[str, str]:
+    """Seven days, two of them a weekend."""
+    first = datetime.now(UTC).date() + timedelta(days=21)
+    return {"start": str(first), "end": str(first + timedelta(days=7))}
 
 
 async def _forgotten_cart(site: Site, court: Court) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.async_api import Browser, Page
 
-from tests.browser.court import BEGINNER, NEWCOMER, Court
+from tests.browser.court import BEGINNER, NEWCOMER, Court, week
 from tests.browser.visitor import Language, Screen, Theme, Visitor, visiting
 
 Prepare = Callable[[Page], Awaitable[None]]
@@ -44,6 +44,10 @@ def _browsing(court: Court) -> list[Stop]:
         Stop("listing-rental-dates", listing["rental"] + three),
         Stop("listing-stay-dates", listing["stay"] + two),
         Stop("listing-wrong-dates", f"{listing['stay']}?start={day}&end={day}"),
+        Stop(
+            "listing-explained",
+            f"{listing['explained']}?start={week()['start']}&end={week()['end']}&quantity=2",
+        ),
         Stop("listing-event", listing["event"]),
         Stop("listing-sold-out", listing["sold_out"]),
         Stop("seller", f"/sellers/{court.seller_id}"),
@@ -67,6 +71,7 @@ def _buying(court: Court) -> list[Stop]:
     order = {name: f"/orders/{found['id']}" for name, found in court.orders.items()}
     return [
         Stop("cart", "/cart", "customer"),
+        Stop("cart-explained", "/cart", "customer", prepare=_unfolded),
         Stop("cart-short", "/cart", "customer", prepare=_two_minutes_left),
         Stop("checkout", "/checkout", "customer"),
         Stop("pay", court.orders["waiting"]["pay_path"], "customer"),
@@ -110,6 +115,8 @@ def _selling(court: Court) -> list[Stop]:
         Stop("selling-product", edit["product"], "seller"),
         Stop("selling-rental", edit["rental"], "seller"),
         Stop("selling-stay", edit["stay"], "hotelier"),
+        Stop("selling-prices", edit["explained"], "seller", prepare=_unfolded),
+        Stop("selling-prices-refused", edit["explained"], "seller", prepare=_refused_prices),
         Stop("selling-event", edit["event"], "organiser"),
         Stop("selling-archived", edit["archived"], "seller"),
         Stop("selling-orders", "/selling/orders", "seller"),
@@ -174,6 +181,18 @@ async def _refused_profile(page: Page) -> None:
 async def _refused_listing(page: Page) -> None:
     await page.fill("#f-offer-0-price", "?")
     await _submit(page, "#listing-form")
+
+
+async def _refused_prices(page: Page) -> None:
+    await _unfolded(page)
+    await page.fill("#f-offer-0-deposit", "?")
+    await page.fill("#f-offer-0-rule-notice_hours", "?")
+    await _submit(page, "#listing-form")
+
+
+async def _unfolded(page: Page) -> None:
+    folds = page.locator("main :is(.fold, .line-price)")
+    await folds.evaluate_all("folds => folds.forEach(fold => { fold.open = true })")
 
 
 async def _two_minutes_left(page: Page) -> None:
