@@ -36,7 +36,7 @@ from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatState
 from dvor.kernel.errors import Refusal
 from dvor.kernel.ids import derived
 from dvor.kernel.money import Money
-from dvor.kernel.periods import DateRange
+from dvor.kernel.periods import DateRange, HourRange
 from dvor.services.catalog.pricing import Priced, price_lines
 
 SELLER = derived("seller")
@@ -184,7 +184,12 @@ class FakeInventory:
             raise self.best
         return BestSeats(offer_id=offer_id, seats=self.best[:quantity])
 
-    async def free(self, offer_ids: tuple[UUID, ...], dates: DateRange | None = None) -> FreeList:
+    async def free(
+        self,
+        offer_ids: tuple[UUID, ...],
+        dates: DateRange | None = None,
+        hours: HourRange | None = None,
+    ) -> FreeList:
         """The same for all."""
         shut = dates is not None and any(day in self.taken for day in dates.days())
         free = 0 if shut else self.left
