@@ -156,6 +156,11 @@ async def _seat_map(w: World, _who: Person) -> Call:
     return Call({"listing_id": made.id}, {"params": {"version": 0}, "body": body})
 
 
+async def _drawn_seats(w: World, who: Person) -> Call:
+    form = {"version": "0", "sections": "1", "rows-0": "1: AA"}
+    return Call((await event(w, who)).parameters, {"form": form})
+
+
 async def seated_offer(w: World, _who: Person) -> Call:
     made = await w.listing(w.seller, draft(Kind.EVENT), 0)
     with w.seller.asking():
@@ -367,6 +372,8 @@ ROUTES: dict[str, Build] = {
     "GET /selling/listings/{listing_id} @draft": hidden,
     "POST /selling/listings/{listing_id}": _edit,
     "POST /selling/listings/{listing_id} @draft": _edit_draft,
+    "GET /selling/listings/{listing_id}/seats": event,
+    "POST /selling/listings/{listing_id}/seats": _drawn_seats,
     "POST /selling/listings/{listing_id}/publish": published,
     "POST /selling/listings/{listing_id}/publish @draft": _unpublished,
     "POST /selling/listings/{listing_id}/archive": published,

@@ -53,6 +53,7 @@ from dvor.contracts.orders import (
     Wish,
 )
 from dvor.contracts.payments import PaymentPage, PaymentSearch
+from dvor.contracts.seating import SeatMap, SeatMapVersion
 from dvor.kernel import clock
 from dvor.kernel.caller import Caller, Role, current
 from dvor.kernel.errors import Refusal
@@ -468,11 +469,24 @@ class FakeCatalog:
 
 @dataclass
 class FakeInventory:
-    """Supplies as they were set."""
+    """Supplies and seat maps as they were set."""
 
     supplied: dict[UUID, int] = field(default_factory=dict)
     ruled: dict[UUID, Rules] = field(default_factory=dict)
     refuse: Refusal | None = None
+    drawn: SeatMapVersion | None = None
+
+    async def seat_map(self, listing_id: UUID) -> SeatMapVersion:
+        empty = SeatMapVersion(listing_id=listing_id, version=0, map=SeatMap(sections=()))
+        return self.drawn or empty
+
+    async def set_seat_map(
+        self, listing_id: UUID, version: int, seat_map: SeatMap
+    ) -> SeatMapVersion:
+        if self.refuse:
+            raise self.refuse
+        self.drawn = SeatMapVersion(listing_id=listing_id, version=version + 1, map=seat_map)
+        return self.drawn
 
     async def set_rules(self, offer_id: UUID, rules: Rules) -> OfferRules:
         self.ruled[offer_id] = rules

@@ -8,6 +8,7 @@ import "./booking.js";
 import "./calendar.js";
 import "./seats.js";
 import "./follow.js";
+import "./hall.js";
 
 window.htmx = htmx;
 

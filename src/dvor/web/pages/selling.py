@@ -20,10 +20,8 @@ from dvor.contracts.catalog import (
 )
 from dvor.contracts.identity import Identity
 from dvor.contracts.inventory import BelowPromised, Inventory, Rules
-from dvor.contracts.orders import (
-    Orders,
-    OrderStatus,
-)
+from dvor.contracts.orders import Orders, OrderStatus
+from dvor.contracts.seating import SeatsCounted
 from dvor.kernel import caller
 from dvor.kernel.caller import Role
 from dvor.kernel.errors import InvalidFields, NotFound, Refusal
@@ -235,7 +233,13 @@ async def _saved(
 ) -> Response:
     """Set quantities and rules of a saved listing; a refused quantity is shown at its field."""
     for i, (offer, quantity) in enumerate(zip(listing.offers, filled.quantities, strict=True)):
-        refusal = await attempt(inventory.set_supply(offer.id, quantity), BelowPromised)
+        refusal = await attempt(
+            inventory.set_supply(offer.id, quantity), BelowPromised, SeatsCounted
+        )
+        if isinstance(refusal, SeatsCounted):
+            known = await inventory.supplies((offer.id,))
+            if any(supply.quantity == quantity for supply in known.items):
+                continue  # as the seat map says
         if isinstance(refusal, Refusal):
             form.refuse(f"offer-{i}-quantity", said(refusal))
     await _set_rules(listing, filled.rules, inventory)
