@@ -103,7 +103,22 @@ def read_then_write() -> None:
     break_sql(LOCK, _unlocked)
 
 
-@planted("B4", f"{INVENTORY}/test_races.py::TestRush::test_as_many_win_as_there_are_units")
+@planted("B3", f"{INVENTORY}/test_crowds.py::TestCarts")
+def each_line_alone() -> None:
+    """Two lines of one cart on the same thing are judged one by one."""
+    from dvor.services.inventory import rules, slots
+
+    judge = rules.judge
+
+    def wrong(_needed: Any, own: Any, cells: Any, lines: Any, offers: Any) -> None:
+        for line in lines:
+            judge(slots.demand((line,)), own, cells, (line,), offers)
+
+    without_check()
+    break_(rules, "judge", wrong)
+
+
+@planted("B4", f"{INVENTORY}/test_histories.py::TestHistories::test_they_are_linearizable")
 def read_before_lock() -> None:
     """What is judged was read before the lock was had."""
 
@@ -130,6 +145,30 @@ def unjudged_holds() -> None:
 
     without_check()
     break_(rules, "judge", lambda *_: None)
+
+
+@planted(
+    "B6", f"{INVENTORY}/test_service.py::TestHold::test_a_guest_arrives_on_the_day_another_leaves"
+)
+def closed_ranges() -> None:
+    """A stay takes the night after its last one, too."""
+    from dvor.services.inventory import slots
+
+    taken = slots.Line.slots
+
+    def wrong(line: slots.Line) -> Any:
+        timeless = line.first_slot == slots.TIMELESS_SLOT
+        return taken(line if timeless else line._replace(end_slot=line.end_slot + 1))
+
+    break_(slots.Line, "slots", wrong)
+
+
+@planted("B7", f"{INVENTORY}/test_crowds.py::TestAbandoned")
+def ended_holds_count() -> None:
+    """What is released, cancelled or expired still takes its units."""
+    from dvor.services.inventory.allocation import Books
+
+    break_(Books, "end", lambda books, hold, status: books.write(hold._replace(status=status)))
 
 
 @planted("B8", f"{INVENTORY}/test_deadlocks.py::TestMarket")
@@ -184,6 +223,25 @@ def refunds_summed_up() -> None:
 
 
 @planted(
+    "B23",
+    f"{INVENTORY}/test_verdicts.py::TestLimitPerCustomer::test_holds_against_many_at_once_in_two_processes",
+)
+def limits_counted_before() -> None:
+    """A limit is counted when it is looked at, not when it is used: it stands for coupons."""
+    from dvor.services.inventory import hold_queries
+
+    count, seen = hold_queries.limited_holds, {}
+
+    async def wrong(tx: db.Tx, customer_ids: Iterable[Any]) -> Any:
+        who = frozenset(customer_ids)
+        if who not in seen:
+            seen[who] = await count(tx, list(who))
+        return seen[who]
+
+    break_(hold_queries, "limited_holds", wrong)
+
+
+@planted(
     "B25",
     "tests/house/test_authorization.py::TestRoutes::test_it_serves_whom_the_matrix_says[GET /api/v1/payments/{payment_id}]",
 )
@@ -202,6 +260,49 @@ def no_replay_of_batches() -> None:
     from dvor.kernel import batch
 
     break_(batch, "_concerns_all", lambda _: True)
+
+
+@planted("-", f"{INVENTORY}/test_verdicts.py::TestSoldOutCache")
+def sold_out_for_ever() -> None:
+    """Who was sold out once stays so: the cache forgets nothing."""
+    from dvor.services.inventory import engine
+
+    full = engine._Full
+    learn, refusals = full.learn, full.refusals
+
+    def wrong_learn(self: Any, cells: Any) -> None:
+        before = dict(self._until)
+        learn(self, cells)
+        self._until = before | self._until
+
+    def wrong_refusals(self: Any, takes: Any) -> Any:
+        self._until = dict.fromkeys(self._until, float("inf"))
+        return refusals(self, takes)
+
+    break_(full, "learn", wrong_learn)
+    break_(full, "refusals", wrong_refusals)
+
+
+@planted("-", f"{INVENTORY}/test_verdicts.py::TestRules::test_refuse_what_the_seller_does_not_want")
+def rules_on_paper() -> None:
+    """Sellers' rules are shown and not enforced."""
+    from dvor.services.inventory import rules
+
+    break_(rules, "check_rules", lambda *_: None)
+
+
+@planted(
+    "-",
+    f"{INVENTORY}/test_engine.py::TestTogether::test_a_hold_that_the_twin_made_meanwhile_is_not_in_its_own_way",
+)
+def strangers_to_themselves() -> None:
+    """A new hold that another process made a moment ago stands in its own way."""
+    from dvor.services.inventory import hold_queries
+
+    async def nothing_there(*_: Any) -> bool:
+        return False
+
+    break_(hold_queries, "any_hold", nothing_there)
 
 
 def plant(names: Iterable[str]) -> None:
