@@ -165,6 +165,7 @@ METHODS: dict[str, Arguments] = {
     "inventory.seat_map": _from(calls.event),
     "inventory.seat_states": _from(calls.event),
     "inventory.best_seats": _from(calls.seated_offer, 1),
+    "inventory.explain": _read(lambda w, who: Claim(offer_id=offer_of(w.product), quantity=1)),
     "inventory.available": _args(AvailabilitySearch(kind=Kind.PRODUCT)),
     "inventory.hold": _hold_arguments,
     "inventory.get_hold": _held,

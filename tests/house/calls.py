@@ -304,6 +304,7 @@ ROUTES: dict[str, Build] = {
     "POST /api/v1/quotes": _quote,
     "GET /api/v1/offers/{offer_id}/calendar": closure_calls.calendar,
     "GET /api/v1/availability": _availability,
+    "POST /api/v1/availability/explain": _wish,
     "GET /api/v1/availability/search": _with(params={"kind": "product"}),
     "PUT /api/v1/offers/{offer_id}/supply": _supply,
     "PUT /api/v1/offers/{offer_id}/rules": _rules,

@@ -223,8 +223,9 @@ NOUNS = {
     "identity": {
         "keyring.py", "password_strength.py", "passwords.py", "proofs.py", "threads.py", "views.py",
     },
-    "inventory": {"allocation.py", "availability.py", "calendars.py", "closure_rules.py",
-        "closures.py", "engine.py", "ical.py", "seating.py", "seats.py", "slots.py"},
+    "inventory": {"allocation.py", "alternatives.py", "availability.py", "calendars.py",
+        "closure_rules.py", "closures.py", "engine.py", "explaining.py", "ical.py", "seating.py",
+        "seats.py", "slots.py"},
     "notifications": {"letters.py", "wording.py"},
     "orders": {"carts.py", "steps.py", "views.py"},
 }  # fmt: skip

@@ -6,7 +6,8 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from dvor.contracts.catalog import Kind
-from dvor.kernel.messages import Count, Message, PageRequest
+from dvor.contracts.seating import SeatName
+from dvor.kernel.messages import Bool, Count, Message, PageRequest
 from dvor.kernel.periods import DateRange, HourRange
 
 
@@ -46,3 +47,27 @@ class AvailableOffers(Message):
 
     items: tuple[AvailableOffer, ...]
     next_cursor: str | None = None
+
+
+class Alternative(Message):
+    """Something near that can be had now: a claim like the one that was refused."""
+
+    offer_id: UUID
+    quantity: Count
+    dates: DateRange | None = None
+    hours: HourRange | None = None
+    seats: tuple[SeatName, ...] = ()
+
+
+class Explanation(Message):
+    """Whether a claim can be had now; else why not, and what is nearest to it."""
+
+    possible: Bool
+    code: str = ""
+    """The refusal's, such as `inventory.sold_out`."""
+    detail: str = ""
+    """What the refusal says, in the caller's language."""
+    details: dict[str, str] = {}
+    """The refusal's details as JSON texts."""
+    alternatives: tuple[Alternative, ...] = ()
+    """The same length later and earlier, other offers of the listing, fewer units, other seats."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from dvor.contracts.availability import AvailabilitySearch, AvailableOffers
+from dvor.contracts.availability import AvailabilitySearch, AvailableOffers, Explanation
 from dvor.contracts.calendars import (
     CalendarFile,
     CalendarImport,
@@ -348,6 +348,10 @@ class Inventory(Protocol):
 
     async def available(self, search: AvailabilitySearch) -> AvailableOffers:
         """Which offers on sale can be had; those whose rules refuse the period are left out."""
+        ...
+
+    async def explain(self, claim: Claim) -> Explanation:
+        """Whether it can be had now, else why not and what instead. Raises UnknownSupply."""
         ...
 
     async def hold(self, hold_id: UUID, claims: Claims, customer_id: UUID | None = None) -> Hold:

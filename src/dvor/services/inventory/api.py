@@ -8,12 +8,13 @@ from fastapi import Header, Query
 from fastapi.responses import Response
 from pydantic import Field, model_validator
 
-from dvor.contracts.availability import AvailabilitySearch, AvailableOffers
+from dvor.contracts.availability import AvailabilitySearch, AvailableOffers, Explanation
 from dvor.contracts.calendars import CalendarImport, CalendarSource, Feed, OfferCalendars
 from dvor.contracts.catalog import Kind
 from dvor.contracts.closures import Bookings, Closure, Closures, Occupancies, Units
 from dvor.contracts.inventory import (
     Calendar,
+    Claim,
     FreeList,
     Inventory,
     OfferRules,
@@ -119,6 +120,13 @@ async def search(
 ) -> AvailableOffers:
     """Offers on sale that can be had in this quantity during all of the period, or now."""
     return await inventory.available(wanted.search)
+
+
+# Exempt: it writes nothing; POST only because a claim does not fit a query.
+@router.post("/availability/explain", openapi_extra={"x-idempotency": "none"})
+async def explain(claim: Claim, inventory: InventoryContract) -> Explanation:
+    """Whether this can be had now, else why not, and what is nearest to it. Promises nothing."""
+    return await inventory.explain(claim)
 
 
 @router.put("/offers/{offer_id}/supply")

@@ -1,5 +1,6 @@
 """SQL of the availability search."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from dvor.contracts.availability import AvailableOffer
@@ -10,17 +11,22 @@ LOOKED_AT = 1000
 """Offers that one statement looks at: what bounds it where nearly everything is taken."""
 
 # Scalar subqueries, not NOT EXISTS: that the planner may turn into a join over all of the cells.
+# The time after a rental, to clean it, must be free, too. Where seats have numbers, they are the cells.
 _AVAILABLE = """
-    SELECT o.offer_id, o.listing_id, least(o.quantity, (
+    SELECT o.offer_id, o.listing_id, CASE WHEN o.seated THEN o.seats_left ELSE least(o.quantity, (
         SELECT min(c.capacity - c.held - c.sold) FROM cells c
-        WHERE c.offer_id = o.offer_id AND c.slot >= $4 AND c.slot < $5)) AS free
+        WHERE c.offer_id = o.offer_id AND c.slot >= $4 AND c.slot < $5 + o.buffer)) END AS free
     FROM (
-        SELECT * FROM offers WHERE kind = $1 AND by_hour = $2 AND open AND offer_id > $3
+        SELECT *, CASE WHEN rules ? 'buffer' THEN (rules->>'buffer')::int ELSE 0 END AS buffer,
+            CASE WHEN seated THEN quantity - (
+                SELECT count(*) FROM cells c WHERE c.offer_id = offers.offer_id
+                    AND c.slot > 0 AND c.sold_out AND c.capacity > 0) ELSE quantity END AS seats_left
+        FROM offers WHERE kind = $1 AND by_hour = $2 AND open AND offer_id > $3
         ORDER BY offer_id LIMIT $8
     ) AS o
-    WHERE o.quantity >= $6 AND (
-        SELECT 1 FROM cells c WHERE c.offer_id = o.offer_id
-            AND c.slot >= $4 AND c.slot < $5 AND {short} LIMIT 1) IS NULL
+    WHERE o.seats_left >= $6 AND (
+        SELECT 1 FROM cells c WHERE NOT o.seated AND c.offer_id = o.offer_id
+            AND c.slot >= $4 AND c.slot < $5 + o.buffer AND {short} LIMIT 1) IS NULL
     ORDER BY o.offer_id LIMIT $7
 """
 _ONE = _AVAILABLE.format(short="c.sold_out")
@@ -57,3 +63,34 @@ async def last_looked_at(db: Connection, kind: Kind, after: UUID, *, by_hour: bo
         """,
         *(kind, by_hour, after, LOOKED_AT - 1),
     )
+
+
+async def siblings(db: Connection, offer_id: UUID) -> list[UUID]:
+    """An offer and the others of its listing that are on sale."""
+    rows = await db.fetch(
+        """
+        SELECT other.offer_id FROM offers o JOIN offers other USING (listing_id)
+        WHERE o.offer_id = $1 AND (other.open OR other.offer_id = $1) ORDER BY other.offer_id LIMIT 30
+        """,
+        offer_id,
+    )
+    return [row["offer_id"] for row in rows]
+
+
+async def listing_of(db: Connection, offer_id: UUID) -> UUID:
+    """The listing of a known offer."""
+    return await db.fetchval("SELECT listing_id FROM offers WHERE offer_id = $1", offer_id)
+
+
+async def free_between(
+    db: Connection, offer_ids: Sequence[UUID], span: range
+) -> dict[tuple[UUID, int], int]:
+    """What is free in each cell of these slots; cells that are not there are entirely free."""
+    rows = await db.fetch(
+        """
+        SELECT offer_id, slot, capacity - held - sold AS free FROM cells
+        WHERE offer_id = ANY($1) AND slot >= $2 AND slot < $3
+        """,
+        *(offer_ids, span.start, span.stop),
+    )
+    return {(row["offer_id"], row["slot"]): row["free"] for row in rows}

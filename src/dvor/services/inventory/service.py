@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from dvor.contracts.availability import AvailabilitySearch, AvailableOffers
+from dvor.contracts.availability import AvailabilitySearch, AvailableOffers, Explanation
 from dvor.contracts.calendars import (
     CalendarFile,
     CalendarImport,
@@ -19,6 +19,7 @@ from dvor.contracts.catalog import Catalog, Kind, ListingStatus, OfferFacts
 from dvor.contracts.closures import Bookings, Closure, Closures, Occupancies, UnknownClosure
 from dvor.contracts.inventory import (
     Calendar,
+    Claim,
     Claims,
     Day,
     Free,
@@ -48,7 +49,7 @@ from dvor.kernel.db import Database
 from dvor.kernel.errors import Forbidden
 from dvor.kernel.messages import Bool, Count, Int
 from dvor.kernel.periods import DateRange, HourRange
-from dvor.services.inventory import availability, hold_queries, queries, slots
+from dvor.services.inventory import availability, explaining, hold_queries, queries, slots
 from dvor.services.inventory.allocation import Confirm, Expire, Release
 from dvor.services.inventory.calendars import Calendars
 from dvor.services.inventory.closures import ClosureDesk
@@ -157,6 +158,11 @@ class InventoryService:
     async def available(self, search: AvailabilitySearch) -> AvailableOffers:
         """Which offers on sale can be had."""
         return await availability.find(self.db, search, clock.now(), self.settings.horizon_days)
+
+    async def explain(self, claim: Claim) -> Explanation:
+        """Whether a claim can be had now, else why not and what instead."""
+        now, horizon = clock.now(), self.settings.horizon_days
+        return await explaining.explain(self.db, self.seats, claim, now, horizon)
 
     async def hold(self, hold_id: UUID, claims: Claims, customer_id: UUID | None = None) -> Hold:
         """Make the hold consist of exactly these claims, all or nothing, with a fresh deadline."""
