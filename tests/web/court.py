@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from dvor.contracts.availability import Explanation
 from dvor.contracts.catalog import (
     Card,
     CardPage,
@@ -14,6 +15,7 @@ from dvor.contracts.catalog import (
     ListingStatus,
     Offer,
     OfferFacts,
+    OfferFactsList,
     Place,
     Quote,
     QuoteLine,
@@ -24,6 +26,7 @@ from dvor.contracts.catalog import (
 from dvor.contracts.identity import PublicProfile, PublicProfiles
 from dvor.contracts.inventory import (
     Calendar,
+    Claim,
     Day,
     Free,
     FreeList,
@@ -130,6 +133,11 @@ class FakeCatalog:
             raise UnknownListing
         return ALL[listing_id]
 
+    async def offers(self, offer_ids: tuple[UUID, ...]) -> OfferFactsList:
+        """Facts of known offers."""
+        lines = (QuoteLine(offer_id=offer_id, quantity=1) for offer_id in offer_ids)
+        return OfferFactsList(items=tuple(self._priced(line).offer for line in lines))
+
     async def quote(self, lines: tuple[QuoteLine, ...]) -> Quote:
         """As the catalogue prices it."""
         priced = {
@@ -160,6 +168,7 @@ class FakeInventory:
 
     def __init__(self) -> None:
         self.left = 3
+        self.explanation = Explanation(possible=False, code="inventory.sold_out")
         self.taken: set[date] = set()
         self.asked = Rules()
         self.seats = SeatMap(sections=())
@@ -200,6 +209,10 @@ class FakeInventory:
         return OfferRulesList(
             items=tuple(OfferRules(offer_id=i, unit=Unit.DAY, rules=self.asked) for i in offer_ids)
         )
+
+    async def explain(self, claim: Claim) -> Explanation:
+        """What the test says."""
+        return self.explanation
 
     async def calendar(self, offer_id: UUID, dates: DateRange) -> Calendar:
         """Each day."""

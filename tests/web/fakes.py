@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from dvor.contracts.availability import Explanation
 from dvor.contracts.catalog import (
     Card,
     CardPage,
@@ -36,7 +37,15 @@ from dvor.contracts.identity import (
     UserSearch,
     WrongCredentials,
 )
-from dvor.contracts.inventory import OfferRules, OfferRulesList, Rules, Supplies, Supply, Unit
+from dvor.contracts.inventory import (
+    Claim,
+    OfferRules,
+    OfferRulesList,
+    Rules,
+    Supplies,
+    Supply,
+    Unit,
+)
 from dvor.contracts.notifications import Mail, MailPage, Notification, NotificationPage, Unread
 from dvor.contracts.orders import (
     Cart,
@@ -474,6 +483,7 @@ class FakeInventory:
     supplied: dict[UUID, int] = field(default_factory=dict)
     ruled: dict[UUID, Rules] = field(default_factory=dict)
     refuse: Refusal | None = None
+    explanation: Explanation = Explanation(possible=True)
     drawn: SeatMapVersion | None = None
 
     async def seat_map(self, listing_id: UUID) -> SeatMapVersion:
@@ -505,6 +515,9 @@ class FakeInventory:
             raise self.refuse
         self.supplied[offer_id] = quantity
         return Supply(offer_id=offer_id, quantity=quantity, free=quantity, open=True)
+
+    async def explain(self, claim: Claim) -> Explanation:
+        return self.explanation
 
     async def supplies(self, offer_ids: tuple[UUID, ...]) -> Supplies:
         found = [

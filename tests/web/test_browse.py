@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dvor.contracts.availability import Alternative, Explanation
 from dvor.contracts.catalog import Listing
 from dvor.contracts.inventory import Rules
 from dvor.contracts.pricing import Discount, Pricing, WeekdayPrice
@@ -205,6 +206,28 @@ class TestListing:
         html = await shop.page(f"/listings/{HOTEL.id}?start={soon(3)}&end={soon(5)}")
         assert "Taken on these dates" in html
         assert 'action="/cart/lines"' not in html
+
+    async def test_taken_dates_say_why_and_what_can_be_had_instead(self, shop: Shop) -> None:
+        small, large = HOTEL.offers[0].id, HOTEL.offers[1].id
+        near = DateRange(start=soon(6), end=soon(8))
+        asked = DateRange(start=soon(3), end=soon(5))
+        shop.inventory.taken = {soon(4)}
+        shop.inventory.explanation = Explanation(
+            possible=False,
+            code="inventory.too_short",
+            detail="This is too short: 3 at least.",
+            alternatives=(
+                Alternative(offer_id=small, quantity=2, dates=near),
+                Alternative(offer_id=large, quantity=2, dates=asked),
+                Alternative(offer_id=small, quantity=1, dates=asked),
+            ),
+        )
+        path = f"/listings/{HOTEL.id}"
+        html = await shop.page(f"{path}?start={soon(3)}&end={soon(5)}&quantity=2")
+        assert "This is too short: 3 at least." in html
+        link = f'href="{path}?offer={small}&amp;quantity=2&amp;start={soon(6)}&amp;end={soon(8)}"'
+        assert link in html and "Free: " in html
+        assert "Hotel instead" in html and "1 instead of 2" in html
 
     async def test_sold_out_goods_say_so(self, shop: Shop) -> None:
         shop.inventory.left = 0

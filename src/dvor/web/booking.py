@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from dvor.contracts.catalog import (
 )
 from dvor.contracts.inventory import (
     Calendar,
+    Claim,
     InThePast,
     Inventory,
     NeedsDates,
@@ -35,6 +36,7 @@ from dvor.kernel.periods import DateRange
 from dvor.kernel.texts import gettext as _
 from dvor.web import calendars, prices
 from dvor.web.forms import Form, attempt
+from dvor.web.instead import NOTHING, Instead, instead_of
 from dvor.web.seating import Hall
 
 DATED = (Kind.RENTAL, Kind.STAY)
@@ -80,6 +82,9 @@ class Box:
     """What is chosen, priced; empty where it cannot be bought."""
     hall: Hall | None = None
     """Its seats, where they have numbers."""
+
+    instead: Instead = NOTHING
+    """Why nothing of it can be had on the dates, and what can."""
 
     @property
     def available(self) -> bool:
@@ -162,7 +167,12 @@ async def box(listing: Listing, form: Form, catalog: Catalog, inventory: Invento
     chosen = form.identifier("offer") or form.identifier("offer_id")
     wanted = _wanted(choices, chosen, quantity, form)
     lines = await _priced(wanted, dates, catalog) if dates or listing.kind not in DATED else ()
-    return Box(choices, chosen, quantity, dates, form, today, over(listing), wanted, lines)
+    found = Box(choices, chosen, quantity, dates, form, today, over(listing), wanted, lines)
+    if dates is None or found.available or form.refused or not choices:
+        return found
+    claim = Claim(offer_id=chosen or choices[0].offer.id, quantity=quantity, dates=dates)
+    instead = await instead_of(claim, f"/listings/{listing.id}", inventory, catalog)
+    return replace(found, instead=instead)
 
 
 def _wanted(

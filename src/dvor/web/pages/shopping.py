@@ -8,12 +8,14 @@ from uuid import UUID
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
-from dvor.contracts.catalog import MixedCurrencies, NotOnSale, UnknownOffer, WrongDates
+from dvor.contracts.catalog import Catalog, MixedCurrencies, NotOnSale, UnknownOffer, WrongDates
 from dvor.contracts.inventory import (
+    Claim,
     Closed,
     ClosedDates,
     HoldEnded,
     InThePast,
+    Inventory,
     LeavesSingleSeat,
     LimitReached,
     NeedsDates,
@@ -50,6 +52,7 @@ from dvor.kernel.texts import refusal as said
 from dvor.web import notices
 from dvor.web.context import GUEST_COOKIE, Visit, Visiting, guest_of, settings_of
 from dvor.web.forms import Form, attempt, identifier, local_path, typed
+from dvor.web.instead import NOTHING, Instead, Way, instead_of
 from dvor.web.words import day_month
 
 router = page_router()
@@ -66,6 +69,8 @@ REFUSALS = (
     UnknownOffer, NotOnSale, WrongDates, MixedCurrencies, CartFull, UnknownLine,
 )  # fmt: skip
 
+CatalogHere = Annotated[Catalog, contract(Catalog)]
+InventoryHere = Annotated[Inventory, contract(Inventory)]
 OrdersHere = Annotated[Orders, contract(Orders)]
 
 
@@ -77,7 +82,13 @@ async def show_cart(visit: Visiting, orders: OrdersHere) -> Response:
 
 
 @router.post("/cart/lines")
-async def add_lines(request: Request, visit: Visiting, orders: OrdersHere) -> Response:
+async def add_lines(
+    request: Request,
+    visit: Visiting,
+    orders: OrdersHere,
+    inventory: InventoryHere,
+    catalog: CatalogHere,
+) -> Response:
     """Put one offer, or several ticket tiers at once, into the cart."""
     form = await typed(request)
     back = local_path(form["back"] or _came_from(request), "/cart")
@@ -94,7 +105,8 @@ async def add_lines(request: Request, visit: Visiting, orders: OrdersHere) -> Re
             problem = advice(answer)
             if cart:
                 problem = _("{problem} The rest of your choice is in the cart.", problem=problem)
-            return _as_guest(request, await _refused(visit, back, problem), guest)
+            near = await _instead(answer, wish, back, inventory, catalog)
+            return _as_guest(request, await _refused(visit, back, problem, near.ways), guest)
         cart = answer
     if visit.enhanced and cart:
         response = visit.fragment("cart/added.html")
@@ -251,10 +263,24 @@ def _as_part(wish: Wish) -> caller.Caller:
     )
 
 
-async def _refused(visit: Visit, back: str, problem: str) -> Response:
-    notice = notices.Notice("refused", problem)
+async def _instead(
+    refusal: Refusal, wish: Wish, back: str, inventory: Inventory, catalog: Catalog
+) -> Instead:
+    """What can be had instead, for a wish that its listing's page made."""
+    page = back.partition("?")[0]
+    if not refusal.code.startswith("inventory.") or not page.startswith("/listings/"):
+        return NOTHING
+    claim = Claim(
+        offer_id=wish.offer_id, quantity=wish.quantity, dates=wish.dates, seats=wish.seats
+    )
+    return await instead_of(claim, page, inventory, catalog)
+
+
+async def _refused(visit: Visit, back: str, problem: str, ways: tuple[Way, ...] = ()) -> Response:
+    link = ways[0] if ways else Way("", "")
+    notice = notices.Notice("refused", problem, link_path=link.path, link_text=link.words)
     if visit.enhanced:
-        return visit.fragment("cart/refused.html", notice=notice)
+        return visit.fragment("cart/refused.html", notice=notice, ways=ways)
     response = _to(back)
     notices.leave(visit.request, response, notice)
     return response
