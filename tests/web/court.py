@@ -135,8 +135,8 @@ class FakeCatalog:
 
     async def offers(self, offer_ids: tuple[UUID, ...]) -> OfferFactsList:
         """Facts of known offers."""
-        lines = (QuoteLine(offer_id=offer_id, quantity=1) for offer_id in offer_ids)
-        return OfferFactsList(items=tuple(self._priced(line).offer for line in lines))
+        known = {offer.id: _facts(item, offer) for item in ALL.values() for offer in item.offers}
+        return OfferFactsList(items=tuple(known[i] for i in offer_ids if i in known))
 
     async def quote(self, lines: tuple[QuoteLine, ...]) -> Quote:
         """As the catalogue prices it."""

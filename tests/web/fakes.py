@@ -483,7 +483,7 @@ class FakeInventory:
     supplied: dict[UUID, int] = field(default_factory=dict)
     ruled: dict[UUID, Rules] = field(default_factory=dict)
     refuse: Refusal | None = None
-    explanation: Explanation = Explanation(possible=True)
+    explanation: Explanation = field(default_factory=lambda: Explanation(possible=True))
     drawn: SeatMapVersion | None = None
 
     async def seat_map(self, listing_id: UUID) -> SeatMapVersion:

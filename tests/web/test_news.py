@@ -13,7 +13,7 @@ import pytest
 from dvor.contracts.inventory import Calendar, FreeList
 from dvor.contracts.seating import SeatStates
 from dvor.kernel.errors import Unavailable
-from dvor.kernel.periods import DateRange
+from dvor.kernel.periods import DateRange, HourRange
 from dvor.web import live, watching
 from tests.web.court import HOTEL, JAZZ, MUG, FakeCatalog, FakeIdentity, FakeInventory, Silent
 
@@ -27,11 +27,16 @@ class Counting(FakeInventory):
         self.down = False
         self.taken_seats: tuple[str, ...] = ()
 
-    async def free(self, offer_ids: tuple[UUID, ...], dates: DateRange | None = None) -> FreeList:
+    async def free(
+        self,
+        offer_ids: tuple[UUID, ...],
+        dates: DateRange | None = None,
+        hours: HourRange | None = None,
+    ) -> FreeList:
         self.asked.append((offer_ids, dates))
         if self.down:
             raise Unavailable
-        return await super().free(offer_ids, dates)
+        return await super().free(offer_ids, dates, hours)
 
     async def calendar(self, offer_id: UUID, dates: DateRange) -> Calendar:
         self.asked.append((offer_id, dates))

@@ -9,12 +9,14 @@ from pydantic import ValidationError
 
 from dvor.contracts.availability import AvailabilitySearch
 from dvor.contracts.catalog import Kind
+from dvor.contracts.inventory import Claim
 from dvor.kernel import clock, ids
 from dvor.kernel.caller import Caller, Role
 from dvor.kernel.errors import InvalidFields
 from dvor.kernel.periods import DateRange, HourRange
 from dvor.services.inventory import availability, search_queries
 from tests.services.inventory.conftest import Scene, nights, units
+from tests.services.inventory.halls import event, hall
 
 
 async def found(scene: Scene, **asked: Any) -> dict[UUID, int]:
@@ -142,3 +144,29 @@ class TestSearchRoute:
         half = {"kind": "stay", "start": str(dates.start)}
         answer = await scene.house.http.get("/api/v1/availability/search", params=half)
         assert answer.status_code == 422
+
+
+class TestRules:
+    async def test_leaves_out_what_its_rules_refuse(self, scene: Scene) -> None:
+        short, long = [await on_sale(scene, Kind.STAY, 1) for _ in range(2)]
+        await scene.rule(short, length_max=2)
+        await scene.rule(long, length_min=3)
+        assert await found(scene, kind=Kind.STAY, dates=nights(3, 5)) == {short: 1}
+        assert await found(scene, kind=Kind.STAY, dates=nights(3, 6)) == {long: 1}
+        assert await scene.free(short, nights(3, 6)) == 0
+
+    async def test_the_time_to_clean_must_be_free(self, scene: Scene) -> None:
+        drill = await on_sale(scene, Kind.RENTAL, 1)
+        await scene.rule(drill, buffer=1)
+        await scene.hold(units(drill, 1, nights(5, 6)))
+        assert await found(scene, kind=Kind.RENTAL, dates=nights(3, 5)) == {}
+        assert await found(scene, kind=Kind.RENTAL, dates=nights(3, 4)) == {drill: 1}
+
+    async def test_numbered_seats_are_counted_one_by_one(self, scene: Scene) -> None:
+        show = await event(scene)
+        (tier,) = show.tiers
+        await show.draw(hall([tier] * 3))
+        await scene.publish(tier)
+        await scene.hold(Claim(offer_id=tier, quantity=2, seats=("1-1", "1-2")))
+        assert await found(scene, kind=Kind.EVENT) == {tier: 1}
+        assert await found(scene, kind=Kind.EVENT, quantity=2) == {}

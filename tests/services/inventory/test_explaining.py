@@ -15,6 +15,7 @@ from dvor.kernel import clock, ids
 from dvor.kernel.errors import Refusal
 from dvor.kernel.periods import DateRange
 from tests.services.inventory.conftest import Scene, nights, units
+from tests.services.inventory.halls import event, hall
 
 
 async def on_sale(scene: Scene, kind: Kind, *quantities: int) -> list[UUID]:
@@ -129,3 +130,65 @@ class TestExplainRoute:
         answer = await scene.house.http.post("/api/v1/availability/explain", json=body)
         assert answer.status_code == 200
         assert answer.json()["code"] == "inventory.sold_out" and answer.json()["alternatives"]
+
+
+class TestRules:
+    async def test_offers_the_length_that_is_asked_for(self, scene: Scene) -> None:
+        (room,) = await on_sale(scene, Kind.STAY, 1)
+        await scene.rule(room, length_min=3)
+        told = await agrees(scene, units(room, 1, nights(5, 6)))
+        assert told.code == "inventory.too_short"
+        assert [instead.dates for instead in told.alternatives] == [nights(5, 8), nights(4, 7)]
+        await scene.rule(room, length_max=2)
+        told = await agrees(scene, units(room, 1, nights(5, 9)))
+        assert told.code == "inventory.too_long"
+        assert [instead.dates for instead in told.alternatives] == [nights(5, 7), nights(4, 6)]
+
+    async def test_keeps_off_closed_days_and_counts_the_time_to_clean(self, scene: Scene) -> None:
+        (drill,) = await on_sale(scene, Kind.RENTAL, 1)
+        await scene.rule(drill, buffer=1, closed=(nights(5, 7),))
+        await scene.hold(units(drill, 1, nights(10, 12)))
+        told = await agrees(scene, units(drill, 1, nights(6, 8)))
+        assert told.code == "inventory.closed_dates"
+        assert [instead.dates for instead in told.alternatives] == [nights(7, 9), nights(3, 5)]
+        told = await agrees(scene, units(drill, 1, nights(8, 10)))
+        assert told.code == "inventory.sold_out"
+        assert [instead.dates for instead in told.alternatives] == [nights(13, 15), nights(7, 9)]
+
+    @pytest.mark.parametrize("seed", range(4))
+    async def test_agrees_with_the_engine_on_any_rules(self, scene: Scene, seed: int) -> None:
+        dice = random.Random(seed)
+        offers = await on_sale(scene, Kind.RENTAL, 1, 2)
+        for offer in offers:
+            await scene.rule(
+                offer,
+                length_min=dice.choice((0, 2)),
+                length_max=dice.choice((0, 4)),
+                buffer=dice.randrange(3),
+                arrival_weekdays=dice.choice(((), (0, 2, 4), (5, 6))),
+                closed=(nights(9, 11),),
+                horizon_days=dice.choice((0, 40)),
+            )
+        for _ in range(30):
+            start = dice.randrange(45)
+            wanted = units(dice.choice(offers), 1, nights(start, start + dice.randint(1, 5)))
+            if (await agrees(scene, wanted)).possible:
+                await scene.hold(wanted)
+
+
+class TestSeats:
+    async def test_names_seats_that_are_together_elsewhere(self, scene: Scene) -> None:
+        show = await event(scene)
+        (tier,) = show.tiers
+        await show.draw(hall([tier] * 4, [tier] * 4))
+        await scene.publish(tier)
+        first = Claim(offer_id=tier, quantity=2, seats=("1-1", "1-2"))
+        assert (await agrees(scene, first)).possible
+        await scene.hold(first)
+        told = await agrees(scene, Claim(offer_id=tier, quantity=2, seats=("1-2", "1-3")))
+        assert told.code == "inventory.sold_out" and json.loads(told.details["seat"]) == "1-2"
+        (instead,) = told.alternatives
+        assert len(instead.seats) == 2 and not {"1-1", "1-2"} & set(instead.seats)
+        told = await agrees(scene, Claim(offer_id=tier, quantity=1, seats=("9-9",)))
+        assert told.code == "inventory.unknown_seat" and len(told.alternatives[0].seats) == 1
+        assert not (await agrees(scene, Claim(offer_id=tier, quantity=3))).possible

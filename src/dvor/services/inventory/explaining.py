@@ -10,7 +10,14 @@ from dvor.contracts.inventory import Claim, SoldOut, TooLong, TooShort, UnknownS
 from dvor.kernel import texts
 from dvor.kernel.db import Database
 from dvor.kernel.errors import Refusal
-from dvor.services.inventory import alternatives, queries, rules, search_queries, slots
+from dvor.services.inventory import (
+    alternatives,
+    queries,
+    rules,
+    search_queries,
+    seat_queries,
+    slots,
+)
 from dvor.services.inventory.availability import refused
 from dvor.services.inventory.seats import Seats
 from dvor.services.inventory.slots import Offer
@@ -34,7 +41,7 @@ class Shelf:
     def refusal(self, claim: Claim) -> Refusal | None:
         """Why it would be refused now."""
         offer = self.offers[claim.offer_id]
-        problem = _unfit(claim, offer) or refused(claim, offer, self.now, self.horizon_days)
+        problem = _unfit(claim, offer, {}) or refused(claim, offer, self.now, self.horizon_days)
         if problem:
             return problem
         left, slot = self.left(claim)
@@ -55,8 +62,8 @@ async def explain(
         raise UnknownSupply(offer_id=claim.offer_id)
     offer = offers[claim.offer_id]
     if offer.seated:
-        return await _seated(db, seats, claim, refused(claim, offer, now, horizon_days))
-    if unfit := _unfit(claim, offer):
+        return await _seated(seats, claim, Shelf(offers, {}, now, horizon_days))
+    if unfit := _unfit(claim, offer, {}):
         return _explained(unfit)
     # Offers counted in something else cannot take the place of this one.
     alike = {i: other for i, other in offers.items() if other.unit is offer.unit}
@@ -71,10 +78,10 @@ async def explain(
     return _explained(problem, *(_alternative(instead) for instead in found))
 
 
-def _unfit(claim: Claim, offer: Offer) -> Refusal | None:
-    """Dates where hours are asked for, and the like."""
+def _unfit(claim: Claim, offer: Offer, seats: Mapping[str, int]) -> Refusal | None:
+    """Dates where hours are asked for, and the like. `seats`: slots by name."""
     try:
-        slots.line(claim, offer, {})
+        slots.line(claim, offer, seats)
     except Refusal as refusal:
         return refusal
     return None
@@ -103,23 +110,25 @@ def _length(claim: Claim, problem: Refusal) -> int:
     return problem.most if isinstance(problem, TooLong) else alternatives.length(claim)
 
 
-async def _seated(db: Database, seats: Seats, claim: Claim, problem: Refusal | None) -> Explanation:
-    """Chosen seats, or as many as can be had together."""
-    taken = set((await seats.states(await search_queries.listing_of(db, claim.offer_id))).taken)
-    gone = next((name for name in claim.seats if name in taken), None)
-    if problem is None and claim.seats and gone is None:
-        return Explanation(possible=True)
-    try:
-        best = (await seats.best(claim.offer_id, claim.quantity, accessible=False)).seats
-    except SoldOut as refusal:
-        return _explained(problem or refusal)
-    if problem:
+async def _seated(seats: Seats, claim: Claim, shelf: Shelf) -> Explanation:
+    """Chosen seats; instead of them as many that go together."""
+    offer = shelf.offers[claim.offer_id]
+    cells = (await seat_queries.seat_cells(seats.db, (offer.id,))).get(offer.id, ())
+    problem = _unfit(claim, offer, {cell.name: number for number, cell in enumerate(cells)})
+    problem = problem or refused(claim, offer, shelf.now, shelf.horizon_days)
+    if problem is None:
+        free = {cell.name for cell in cells if cell.free}
+        gone = next((name for name in sorted(claim.seats) if name not in free), None)
+        if gone is None:
+            return Explanation(possible=True)
+        problem = SoldOut(offer_id=offer.id, left=0, seat=gone)
+    if not offer.open:
         return _explained(problem)
-    if gone is None:
-        return Explanation(possible=True)
-    instead = claim.model_copy(update={"seats": best})
-    left = len(set(claim.seats) - taken)
-    return _explained(SoldOut(offer_id=claim.offer_id, left=left, seat=gone), _alternative(instead))
+    try:
+        best = await seats.best(offer.id, claim.quantity, accessible=False)
+    except SoldOut:
+        return _explained(problem)
+    return _explained(problem, _alternative(claim.model_copy(update={"seats": best.seats})))
 
 
 def _alternative(claim: Claim) -> Alternative:

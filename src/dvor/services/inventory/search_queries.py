@@ -77,11 +77,6 @@ async def siblings(db: Connection, offer_id: UUID) -> list[UUID]:
     return [row["offer_id"] for row in rows]
 
 
-async def listing_of(db: Connection, offer_id: UUID) -> UUID:
-    """The listing of a known offer."""
-    return await db.fetchval("SELECT listing_id FROM offers WHERE offer_id = $1", offer_id)
-
-
 async def free_between(
     db: Connection, offer_ids: Sequence[UUID], span: range
 ) -> dict[tuple[UUID, int], int]:
