@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,26 +14,27 @@ import pytest
 
 from dvor.contracts.catalog import Kind
 from dvor.contracts.inventory import Claim
-from dvor.kernel import ids
+from dvor.kernel import clock, ids
 from dvor.kernel.db import raw_connection
 from dvor.kernel.errors import Unavailable
-from dvor.kernel.periods import DateRange
+from dvor.kernel.periods import HourRange
 from tests import seeds
 from tests.histories.linear import Call, Verdict, check, parts
 from tests.histories.promises import Promises, Shop, touched
-from tests.histories.recorder import Recorder, needs
+from tests.histories.recorder import Recorder, needs, slots
 from tests.services.inventory.conftest import FakeCatalog, Nobody, Scene, nights, units
 
 CLIENTS = 8
-DAYS = 5
-"""Days or nights that are sold here."""
-KINDS = {
-    "goods": (Kind.PRODUCT, Kind.PRODUCT),
-    "tickets": (Kind.EVENT, Kind.EVENT),
-    "rentals": (Kind.RENTAL, Kind.RENTAL),
-    "rooms": (Kind.STAY, Kind.STAY),
-    "mixed carts": (Kind.PRODUCT, Kind.STAY),
+SLOTS = 5
+"""Days, nights or hours that are sold here."""
+UNITS = {
+    "goods": (Kind.PRODUCT, ""),
+    "tickets": (Kind.EVENT, ""),
+    "rentals": (Kind.RENTAL, "day"),
+    "rooms": (Kind.STAY, "day"),
+    "courts": (Kind.RENTAL, "hour"),
 }
+KINDS = {name: (name, name) for name in UNITS} | {"mixed carts": ("goods", "rooms", "courts")}
 FAULTS = ("nothing", "kills", "locks", "leaving")
 SQL_KILL = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -46,30 +48,44 @@ class Crowd:
     """Eight clients of two engines, and a seller who changes how much there is."""
 
     scene: Scene
-    kinds: tuple[Kind, ...]
+    sold: tuple[str, ...]
+    """Names in UNITS."""
     fault: str
     seed: int
     recorder: Recorder = field(default_factory=Recorder)
-    offers: list[tuple[UUID, Kind]] = field(default_factory=list)
+    offers: list[tuple[UUID, str]] = field(default_factory=list)
+    """With the unit they are let by."""
+    begin: datetime = field(default_factory=lambda: clock.now().replace(minute=0, second=0))
     names: list[UUID] = field(default_factory=lambda: [ids.new() for _ in range(6)])
     """Holds that clients share: two tabs of one cart."""
 
     async def stage(self) -> Shop:
         chance = random.Random(self.seed)
-        supply = [chance.randint(2, 6) for _ in self.kinds]
-        for kind, there in zip(self.kinds, supply, strict=True):
-            self.offers.append((await self.scene.offer(kind, there), kind))
+        supply: dict[UUID, int] = {}
+        for name in self.sold:
+            (kind, unit), there = UNITS[name], chance.randint(2, 6)
+            offer = await self.scene.offer(kind, there, by_hour=unit == "hour")
+            self.offers.append((offer, unit))
+            supply[offer] = there
         self.doors = self.scene, self.scene.twin()
-        return Shop.of(dict(zip((offer for offer, _ in self.offers), supply, strict=True)))
+        return Shop.of(supply)
 
-    def claims(self, chance: random.Random, offers: list[tuple[UUID, Kind]]) -> tuple[Claim, ...]:
+    def claim(self, chance: random.Random, offer: UUID, unit: str, quantity: int) -> Claim:
+        start = chance.randrange(SLOTS)
+        end = chance.randint(start + 1, SLOTS)
+        if unit == "hour":
+            tomorrow = self.begin.replace(microsecond=0) + timedelta(days=1)
+            hours = HourRange(
+                start=tomorrow + timedelta(hours=start), end=tomorrow + timedelta(hours=end)
+            )
+            return Claim(offer_id=offer, quantity=quantity, hours=hours)
+        return units(offer, quantity, nights(start, end) if unit else None)
+
+    def claims(self, chance: random.Random, offers: list[tuple[UUID, str]]) -> tuple[Claim, ...]:
         found = []
-        for offer, kind in offers:
-            dates = None
-            if kind in (Kind.STAY, Kind.RENTAL):
-                start = chance.randrange(DAYS)
-                dates = nights(start, chance.randint(start + 1, DAYS))
-            found += [units(offer, chance.randint(1, 2), dates)] * chance.choice((1, 1, 2))
+        for offer, unit in offers:
+            line = self.claim(chance, offer, unit, chance.randint(1, 2))
+            found += [line] * chance.choice((1, 1, 2))
         return tuple(found)
 
     async def client(self, number: int, steps: int) -> None:
@@ -79,7 +95,7 @@ class Crowd:
             name = self.names[which]
             # A hold is of one offer or of all; so a history falls apart where it can.
             offers = [self.offers[which % len(self.offers)]]
-            if self.kinds[0] is not self.kinds[-1]:
+            if self.sold[0] != self.sold[-1]:
                 offers = chance.sample(self.offers, chance.randint(1, len(self.offers)))
             verb = chance.choice(("hold",) * 5 + ("confirm", "release", "release", "free", "look"))
             action: tuple[Any, ...] = (verb, name)
@@ -102,15 +118,12 @@ class Crowd:
                 asked.cancel()
             await asked
 
-    def read(self, chance: random.Random, door: Scene, offer: UUID, kind: Kind, verb: str) -> Any:
-        if kind not in (Kind.STAY, Kind.RENTAL):
-            return ("free", offer, (None,)), door.inventory.free((offer,))
-        start = chance.randrange(DAYS)
-        dates: DateRange = nights(start, chance.randint(start + 1, DAYS))
-        days = tuple(dates.days())
-        if verb == "free":
-            return ("free", offer, days), door.inventory.free((offer,), dates)
-        return ("calendar", offer, days), door.inventory.calendar(offer, dates)
+    def read(self, chance: random.Random, door: Scene, offer: UUID, unit: str, verb: str) -> Any:
+        claim = self.claim(chance, offer, unit, 1)
+        asked = ("free", offer, tuple(slots(claim)))
+        if verb == "look" and claim.dates:
+            return ("calendar", *asked[1:]), door.inventory.calendar(offer, claim.dates)
+        return asked, door.inventory.free((offer,), claim.dates, claim.hours)
 
     async def seller(self, steps: int) -> None:
         chance = random.Random(f"{self.seed} seller")
@@ -177,7 +190,7 @@ async def shaken(make_house: Any) -> Scene:
     fakes = {"catalog": catalog, "identity": Nobody()}
     # Without the memory of what was sold out: it may be some milliseconds behind the other process.
     limits = {"lock_timeout_ms": 100, "statement_timeout_ms": 120, "sold_out_cache_ms": 0}
-    return Scene(await make_house("inventory", fakes=fakes, sold_out_cache_ms=0, **limits), catalog)
+    return Scene(await make_house("inventory", fakes=fakes, **limits), catalog)
 
 
 def story(part: list[Call], verdict: Verdict) -> str:
