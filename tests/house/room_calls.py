@@ -7,6 +7,7 @@ from dvor.contracts.catalog import Kind
 from dvor.contracts.orders import Wish
 from dvor.kernel.caller import ANONYMOUS, asking
 from dvor.services.payments.rules import GOOD_CARD
+from tests.house import closure_calls
 from tests.house.call import Build, Call, offer_of
 from tests.house.world import Person, World, draft, stay_dates
 
@@ -61,7 +62,54 @@ async def room(w: World, _who: Person) -> Call:
     return Call({"room_id": chart.rooms[0].id}, {"body": {"dates": dates}})
 
 
+async def _page(w: World, _who: Person) -> Call:
+    return Call({"listing_id": (await hotel(w)).id})
+
+
+async def _page_form(w: World, **form: str) -> Call:
+    listing = await hotel(w)
+    form |= {"offer": str(offer_of(listing)), "first": str(stay_dates().start)}
+    return Call({"listing_id": listing.id}, {"form": form})
+
+
+async def _names_form(w: World, _who: Person) -> Call:
+    return await _page_form(w, names="1\n2")
+
+
+async def _choice_form(w: World, _who: Person) -> Call:
+    offer_id, stay_id, room_id = await booked(w)
+    form = {"offer": offer_id, "first": stay_dates().start, "stay": stay_id, "room": room_id}
+    return Call({"listing_id": w.stay.id}, {"form": {n: str(v) for n, v in form.items()}})
+
+
+async def _closing_form(w: World, who: Person) -> Call:
+    call = await room(w, who)
+    dates = stay_dates()
+    return Call(
+        {"listing_id": w.stay.id},
+        {
+            "form": {
+                "offer": str(offer_of(w.stay)),
+                "room": str(call.parameters["room_id"]),
+                "start": str(dates.start),
+                "last": str(dates.start),
+            }
+        },
+    )
+
+
+async def _reopening_form(w: World, who: Person) -> Call:
+    closed = (await closure_calls.closure(w, who)).parameters["closure_id"]
+    return await _page_form(w, closure=str(closed))
+
+
 ROUTES: dict[str, Build] = {
+    "GET /selling/rooms/{listing_id}": _page,
+    "POST /selling/rooms/{listing_id}/rooms": _names_form,
+    "POST /selling/rooms/{listing_id}/assign": _choice_form,
+    "POST /selling/rooms/{listing_id}/arrange": _names_form,
+    "POST /selling/rooms/{listing_id}/close": _closing_form,
+    "POST /selling/rooms/{listing_id}/reopen": _reopening_form,
     "PUT /api/v1/offers/{offer_id}/rooms": _names,
     "GET /api/v1/offers/{offer_id}/room-chart": _chart,
     "PUT /api/v1/offers/{offer_id}/stays/{stay_id}/room": _choice,

@@ -7,6 +7,7 @@ import "./live.js";
 import "./booking.js";
 import "./calendar.js";
 import "./seats.js";
+import "./tape.js";
 import "./follow.js";
 import "./hall.js";
 
