@@ -36,6 +36,8 @@ class Court:
     mail: str = ""
     newcomer_id: str = ""
     seller_id: str = ""
+    chart: str = ""
+    """A tape chart with guests on it."""
     guest: str = ""
     """Whose cart is held no more."""
 
@@ -50,6 +52,7 @@ async def furnish(site: Site) -> Court:
     await _portrait(customer)
     await _listings(seller, court)
     await _orders(customer, seller, court)
+    await _rooms(await site.signed_in("hotelier@dvor.example"), court)
     await _fill_cart(customer)
     await _explained(customer, court)
     await _forgotten_cart(site, court)
@@ -131,6 +134,24 @@ async def _orders(customer: Api, seller: Api, court: Court) -> None:
     await seller.post(f"/orders/{court.orders['delivered']['id']}/deliver")
     await customer.post(f"/orders/{court.orders['cancelled']['id']}/cancel")
     court.sales = {"seller": court.orders["rental"], "hotelier": court.orders["stay"]}
+
+
+async def _rooms(hotelier: Api, court: Court) -> None:
+    """Rooms with names; one of them is closed, some guests know theirs."""
+    offer = (await hotelier.get(f"/listings/{court.listings['stay']}"))["offers"][0]["id"]
+    names = {"names": ["101", "102", "103", "Мансарда"]}
+    made = await hotelier.send("PUT", f"/offers/{offer}/rooms", names)
+    assert made.status_code == 200, made.text
+    dates = period("stay")
+    assert dates is not None
+    arranged = await hotelier.send("POST", f"/offers/{offer}/room-arrangements", dates)
+    assert arranged.status_code == 200, arranged.text
+    await hotelier.post("/orders", {"lines": [(await _wish(hotelier, "stay"))[1]]})
+    body = {"dates": dates, "note": "Ремонт"}
+    room = made.json()["items"][3]["id"]
+    closed = await hotelier.send("POST", f"/rooms/{room}/closures", body)
+    assert closed.status_code == 204, closed.text
+    court.chart = f"/selling/rooms/{court.listings['stay']}?first={dates['start']}"
 
 
 async def _wish(api: Api, kind: str) -> tuple[str, dict[str, Any]]:

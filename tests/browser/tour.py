@@ -100,6 +100,11 @@ def _account(_court: Court) -> list[Stop]:
     ]
 
 
+async def _first_stay(page: Page) -> None:
+    await page.locator("[data-stay]").first.click()
+    await page.wait_for_selector("#stay")
+
+
 def _selling(court: Court) -> list[Stop]:
     edit = {kind: f"/selling/listings/{found}" for kind, found in court.listings.items()}
     sale = f"/selling/orders/{court.sales['seller']['id']}"
@@ -117,6 +122,8 @@ def _selling(court: Court) -> list[Stop]:
         Stop("selling-stay", edit["stay"], "hotelier"),
         Stop("selling-prices", edit["explained"], "seller", prepare=_unfolded),
         Stop("selling-prices-refused", edit["explained"], "seller", prepare=_refused_prices),
+        Stop("selling-rooms", court.chart, "hotelier"),
+        Stop("selling-rooms-choose", court.chart, "hotelier", _first_stay),
         Stop("selling-event", edit["event"], "organiser"),
         Stop("selling-archived", edit["archived"], "seller"),
         Stop("selling-orders", "/selling/orders", "seller"),
