@@ -46,7 +46,40 @@ async def imported(w: World, who: Person) -> Call:
     return Call({"import_id": made.id})
 
 
+async def _page(w: World, _who: Person) -> Call:
+    return Call({"offer_id": offer_of(w.stay)})
+
+
+async def _closing_form(w: World, _who: Person) -> Call:
+    day = str(stay_dates().start)
+    return Call({"offer_id": offer_of(w.stay)}, {"form": {"start": day, "last": day}})
+
+
+async def _reopening_form(w: World, who: Person) -> Call:
+    closed = str((await closure(w, who)).parameters["closure_id"])
+    return Call({"offer_id": offer_of(w.stay)}, {"form": {"closure": closed}})
+
+
+async def _feed_form(w: World, _who: Person) -> Call:
+    return Call({"offer_id": offer_of(w.stay)}, {"form": {"shared": "1"}})
+
+
+async def _import_form(w: World, who: Person) -> Call:
+    return Call((await _import(w, who)).parameters, {"form": {"text": CALENDAR}})
+
+
+async def _removing_form(w: World, who: Person) -> Call:
+    made = str((await imported(w, who)).parameters["import_id"])
+    return Call({"offer_id": offer_of(w.stay)}, {"form": {"import": made}})
+
+
 ROUTES: dict[str, Build] = {
+    "GET /selling/closures/{offer_id}": _page,
+    "POST /selling/closures/{offer_id}/close": _closing_form,
+    "POST /selling/closures/{offer_id}/reopen": _reopening_form,
+    "POST /selling/closures/{offer_id}/feed": _feed_form,
+    "POST /selling/closures/{offer_id}/import": _import_form,
+    "POST /selling/closures/{offer_id}/remove": _removing_form,
     "POST /api/v1/offers/{offer_id}/closures": _closing,
     "GET /api/v1/offers/{offer_id}/closures": calendar,
     "DELETE /api/v1/closures/{closure_id}": closure,

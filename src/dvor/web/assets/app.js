@@ -8,6 +8,7 @@ import "./booking.js";
 import "./calendar.js";
 import "./seats.js";
 import "./tape.js";
+import "./copying.js";
 import "./follow.js";
 import "./hall.js";
 
