@@ -108,8 +108,16 @@ class Engine:
         await self._learn_missing(wishes)
         swift = len(wishes) == len(asked)
         make = any(isinstance(request, Resize) for request in asked)
+        doubted = False
         for _ in range(5):
             requests = [self._meant(one) if isinstance(one, Wish) else one for one in asked]
+            if not doubted and any(isinstance(request, Refused) for request in requests):
+                # What is known here may be old: seats have been drawn since, or taken away.
+                doubted = True
+                meant = [self._meant(wish) for wish in wishes]
+                refused = [w for w, r in zip(wishes, meant, strict=True) if isinstance(r, Refused)]
+                await self._learn({claim.offer_id for wish in refused for claim in wish.claims})
+                continue
             try:
                 with violating(holds_pkey=_Again):
                     if swift and all(isinstance(request, Take) for request in requests):

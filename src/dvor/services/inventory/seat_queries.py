@@ -185,13 +185,13 @@ async def seat_cells(
     rows = await db.fetch(
         """
         SELECT s.offer_id, s.name, s.row_place, s.place, s.centre, s.accessible,
-            coalesce(c.held + c.sold < c.capacity, true) OR EXISTS (
-                SELECT FROM claims JOIN holds ON holds.id = claims.hold_id
-                WHERE claims.hold_id = $2 AND holds.status = 'held'
-                    AND claims.offer_id = s.offer_id
-                    AND s.slot >= claims.first_slot AND s.slot < claims.end_slot
-            ) AS free
+            coalesce(c.held + c.sold < c.capacity, true) OR coalesce(own.held, false) AS free,
+            coalesce(own.held, false) AS own
         FROM seats s LEFT JOIN cells c USING (offer_id, slot)
+        LEFT JOIN (
+            SELECT offer_id, slot, true AS held FROM claimed_cells JOIN holds ON id = hold_id
+            WHERE hold_id = $2 AND status = 'held'
+        ) AS own USING (offer_id, slot)
         WHERE s.offer_id = ANY($1) AND s.active
         ORDER BY s.offer_id, s.row_place, s.place
         """,
@@ -207,6 +207,7 @@ async def seat_cells(
             centre=row["centre"],
             accessible=row["accessible"],
             free=row["free"],
+            own=row["own"],
         )
         found.setdefault(row["offer_id"], []).append(seat)
     return found

@@ -56,6 +56,8 @@ class SeatCell:
     centre: int
     accessible: bool = False
     free: bool = True
+    own: bool = False
+    """The hold that asks has it already; then it is free for it."""
 
     @property
     def cost(self) -> int:

@@ -1,10 +1,20 @@
 """Seat maps, which of their seats are free, and seats for those who name none."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from dvor.contracts.catalog import Catalog, Kind
-from dvor.contracts.inventory import NoSeats, SupplyChanged, UnknownSupply
+from dvor.contracts.inventory import (
+    Claim,
+    Claims,
+    LimitReached,
+    NeedsSeats,
+    NoSeats,
+    SoldOut,
+    SupplyChanged,
+    UnknownSupply,
+)
 from dvor.contracts.seating import (
     BestSeats,
     NotATier,
@@ -14,9 +24,21 @@ from dvor.contracts.seating import (
     SeatStates,
 )
 from dvor.kernel.caller import current, require_user
-from dvor.kernel.db import Database
+from dvor.kernel.db import Contended, Database
 from dvor.kernel.errors import Forbidden
 from dvor.services.inventory import queries, seat_queries, seating, slots
+from dvor.services.inventory.rules import StoredHold
+from dvor.services.inventory.seating import SeatCell
+
+SEATS_MAX = 50
+"""Of one claim."""
+TRIES_MAX = 12
+"""How often seats are chosen again because somebody else was faster."""
+CROWD_FACTOR = 3
+"""After each loss so many times more choices are drawn from: a crowd spreads over the hall."""
+
+TakeHold = Callable[[Claims], Awaitable[StoredHold]]
+"""Makes the hold consist of these claims, as the engine does."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +101,82 @@ class Seats:
             offer_id, found.get(offer_id, ()), quantity, accessible=accessible
         )[0]
         return BestSeats(offer_id=offer_id, seats=tuple(seat.name for seat in best))
+
+    async def hold(
+        self, hold_id: UUID, claims: Claims, take: TakeHold
+    ) -> tuple[StoredHold, Claims]:
+        """Take a hold; whoever names no seats of a tier that has them gets the best together.
+
+        The engine knows named seats only: they are chosen from what is free at this moment, and
+        chosen again where somebody else was faster. Answers the claims with their seats.
+        """
+        await self._check_choices(hold_id, claims)
+        try:
+            return await take(claims), claims
+        except NeedsSeats:
+            pass
+        named = {(claim.offer_id, seat) for claim in claims for seat in claim.seats}
+        options = 1
+        for _ in range(TRIES_MAX):
+            filled = await self._filled(hold_id, claims, options)
+            picked = {(claim.offer_id, seat) for claim in filled for seat in claim.seats} - named
+            try:
+                return await take(filled), filled
+            except SoldOut as refused:
+                lost = refused.offer_id, refused.seat
+                if lost in named or refused.offer_id not in {offer_id for offer_id, _ in picked}:
+                    raise
+                options *= CROWD_FACTOR
+        raise Contended
+
+    async def _check_choices(self, hold_id: UUID, claims: Claims) -> None:
+        """Refuse with LeavesSingleSeat choices that leave one alone where the seller minds.
+
+        Judged by what is free at this moment: two who choose at once can still leave one.
+        """
+        chosen: dict[UUID, set[str]] = {}
+        for claim in claims:
+            if claim.seats:
+                chosen.setdefault(claim.offer_id, set()).update(claim.seats)
+        if not chosen:
+            return
+        offers = await queries.offers(self.db, list(chosen))
+        strict = [offer.id for offer in offers if offer.rules.no_single_seats]
+        if not strict:
+            return
+        found = await seat_queries.seat_cells(self.db, strict, hold_id)
+        for offer_id in strict:
+            seating.check_no_single_seat(offer_id, found.get(offer_id, ()), chosen[offer_id])
+
+    async def _filled(self, hold_id: UUID, claims: Claims, options: int) -> Claims:
+        """The claims with seats for those that name none. Raises SoldOut, LimitReached."""
+        open_ids = sorted({claim.offer_id for claim in claims if not claim.seats})
+        found = await seat_queries.seat_cells(self.db, open_ids, hold_id)
+        used = {(claim.offer_id, seat) for claim in claims for seat in claim.seats}
+        filled = []
+        for claim in claims:
+            seats = found.get(claim.offer_id)
+            if claim.seats or seats is None:
+                filled.append(claim)
+                continue
+            if claim.quantity > SEATS_MAX:
+                raise LimitReached(offer_id=claim.offer_id, limit=SEATS_MAX)
+            left = [seat for seat in seats if (claim.offer_id, seat.name) not in used]
+            names = _picked(hold_id, claim, left, options)
+            used |= {(claim.offer_id, name) for name in names}
+            filled.append(claim.model_copy(update={"seats": names}))
+        return tuple(filled)
+
+
+def _picked(
+    hold_id: UUID, claim: Claim, seats: Sequence[SeatCell], options: int
+) -> tuple[str, ...]:
+    """Those that the hold has already where they are as many: a repeated call changes nothing.
+
+    Else one of the best few, another one for each hold.
+    """
+    own = [seat for seat in seats if seat.own]
+    if len(own) != claim.quantity:
+        best = seating.best_together(claim.offer_id, seats, claim.quantity, options=options)
+        own = list(best[hold_id.int % len(best)])
+    return tuple(seat.name for seat in own)

@@ -167,7 +167,11 @@ class InventoryService:
     async def hold(self, hold_id: UUID, claims: Claims, customer_id: UUID | None = None) -> Hold:
         """Make the hold consist of exactly these claims, all or nothing, with a fresh deadline."""
         require_service("orders")
-        return _shown(await self.engine.take(hold_id, claims, customer_id), claims)
+
+        async def take(asked: Claims) -> StoredHold:
+            return await self.engine.take(hold_id, asked, customer_id)
+
+        return _shown(*await self.seats.hold(hold_id, claims, take))
 
     async def get_hold(self, hold_id: UUID) -> Hold:
         """A hold; one past its deadline shows as expired even before the sweeper came by."""
