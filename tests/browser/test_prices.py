@@ -52,3 +52,26 @@ class TestBookingBox:
             if "₽" in text
         ]
         assert sum(amounts[:-1]) == amounts[-1] > 0
+
+
+class TestRules:
+    async def test_dates_that_break_a_rule_are_not_called_taken(
+        self, visit: Visit, shop: Site
+    ) -> None:
+        found = (await shop.client().get("/api/v1/listings", params={"text": "Плещеева"})).json()
+        first = datetime.now(UTC).date() + timedelta(days=61)
+        friday = first + timedelta(days=(4 - first.weekday()) % 7)
+        visitor = await visit(language="en")
+        page = visitor.page
+        for start, nights in ((friday, 1), (friday - timedelta(days=2), 3)):
+            dates = f"start={start}&end={start + timedelta(days=nights)}"
+            await visitor.open(f"/listings/{found['items'][0]['id']}?{dates}")
+            terms = page.locator("#terms")
+            await expect(terms).to_contain_text("From 2 nights.")
+            await expect(terms).to_contain_text("Arrival: Fri, Sat, Sun.")
+            said = page.locator("#booking .alert")
+            await expect(said).to_be_visible()
+            await expect(said).not_to_contain_text("Taken")
+        dates = f"start={friday}&end={friday + timedelta(days=2)}"
+        await visitor.open(f"/listings/{found['items'][0]['id']}?{dates}")
+        await expect(page.locator("#book button.is-wide")).to_be_visible()
