@@ -34,6 +34,8 @@ class Court:
     sales: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Seller -> an order of theirs that is paid."""
     mail: str = ""
+    offered: str = ""
+    """What the customer waited for and may take now."""
     newcomer_id: str = ""
     seller_id: str = ""
     chart: str = ""
@@ -56,8 +58,22 @@ async def furnish(site: Site) -> Court:
     await _fill_cart(customer)
     await _explained(customer, court)
     await _forgotten_cart(site, court)
+    await _line(customer, seller, court)
     court.mail = await _mail(site)
     return court
+
+
+async def _line(customer: Api, seller: Api, court: Court) -> None:
+    """The customer waits for one thing and is offered another."""
+    for name in ("sold_out", "refilled"):
+        listing = await customer.get(f"/listings/{court.listings[name]}")
+        offer = listing["offers"][0]["id"]
+        entry = await customer.post("/waiting", {"offer_id": offer, "quantity": 2})
+        if name == "refilled":
+            court.offered = entry["id"]
+            assert (
+                await seller.send("PUT", f"/offers/{offer}/supply", {"quantity": 2})
+            ).status_code == 200
 
 
 async def _people(site: Site, court: Court) -> None:
@@ -95,6 +111,7 @@ async def _listings(seller: Api, court: Court) -> None:
         ("draft", "Чайник, ещё без цены", "A teapot, not priced yet", 3),
         ("archived", "Самовар прошлого сезона", "Last season's samovar", 3),
         ("sold_out", "Последняя расписная ваза", "The last painted vase", 0),
+        ("refilled", "Пряничная доска с конями", "A gingerbread mould with horses", 0),
     ):
         draft = {
             "kind": "product",

@@ -72,6 +72,11 @@ def _buying(court: Court) -> list[Stop]:
     return [
         Stop("cart", "/cart", "customer"),
         Stop("cart-explained", "/cart", "customer", prepare=_unfolded),
+        Stop("wait", f"/listings/{court.listings['sold_out']}/wait?quantity=2", "customer"),
+        Stop("wait-refused", f"/listings/{court.listings['stay']}/wait", "customer", _refused_wait),
+        Stop("waiting", "/waiting", "customer"),
+        Stop("waiting-none", "/waiting", NEWCOMER),
+        Stop("waiting-decline", f"/waiting/{court.offered}/decline", "customer"),
         Stop("cart-short", "/cart", "customer", prepare=_two_minutes_left),
         Stop("checkout", "/checkout", "customer"),
         Stop("pay", court.orders["waiting"]["pay_path"], "customer"),
@@ -125,6 +130,7 @@ def _selling(court: Court) -> list[Stop]:
         Stop("selling-rooms", court.chart, "hotelier"),
         Stop("selling-rooms-choose", court.chart, "hotelier", _first_stay),
         Stop("selling-event", edit["event"], "organiser"),
+        Stop("selling-waited", f"/selling/listings/{court.listings['sold_out']}", "seller"),
         Stop("selling-archived", edit["archived"], "seller"),
         Stop("selling-orders", "/selling/orders", "seller"),
         Stop("selling-orders-none", "/selling/orders", BEGINNER),
@@ -183,6 +189,10 @@ async def _refused_sign_up(page: Page) -> None:
 async def _refused_profile(page: Page) -> None:
     await page.fill("main [name=name]", "")
     await _submit(page, "main form[action='/account']")
+
+
+async def _refused_wait(page: Page) -> None:
+    await _submit(page, "#wait")
 
 
 async def _refused_listing(page: Page) -> None:

@@ -20,7 +20,7 @@ from dvor.contracts.inventory import Claim, Rules
 from dvor.contracts.orders import OrderSearch, WebhookDelivery, Wish
 from dvor.contracts.payments import PaymentSearch
 from dvor.kernel.messages import PageRequest
-from tests.house import calls, closure_calls, room_calls
+from tests.house import calls, closure_calls, lines, room_calls
 from tests.house.call import Build, of, offer_of
 from tests.house.calls import registration
 from tests.house.world import PASSWORD, Person, World, draft, hall, picture, stay_dates
@@ -71,6 +71,10 @@ async def _change_arguments(w: World, who: Person) -> tuple[Any, ...]:
 async def _seat_map_arguments(w: World, _who: Person) -> tuple[Any, ...]:
     made = await w.listing(w.seller, draft(Kind.EVENT), 0)
     return made.id, 0, hall(made.offers[0].id)
+
+
+async def _wait_arguments(w: World, _who: Person) -> tuple[Any, ...]:
+    return (lines.claim(await lines.sold_out(w)),)
 
 
 # Services-only methods get what they really could change; for the part that may call them it
@@ -167,6 +171,10 @@ METHODS: dict[str, Arguments] = {
     "inventory.best_seats": _from(calls.seated_offer, 1),
     "inventory.explain": _read(lambda w, who: Claim(offer_id=offer_of(w.product), quantity=1)),
     "inventory.available": _args(AvailabilitySearch(kind=Kind.PRODUCT)),
+    "inventory.wait": _wait_arguments,
+    "inventory.waiting_entry": _from(lines.waiting),
+    "inventory.stop_waiting": _from(lines.waiting),
+    "inventory.waiting_lines": _read(lambda w, who: (offer_of(w.product),)),
     "inventory.hold": _hold_arguments,
     "inventory.get_hold": _held,
     "inventory.confirm": _hold_of_paid_order,
@@ -181,6 +189,7 @@ METHODS: dict[str, Arguments] = {
     "payments.refund": _too_large_refund,
     "orders.add_to_cart": _read(lambda w, who: Wish(offer_id=offer_of(w.product))),
     "orders.change_line": _from(calls.line_change, 3),
+    "orders.take_waiting": _from(lines.offered),
     "orders.claim_cart": _args("guest-of-a-test"),
     "orders.check_out": _cart_version,
     "orders.place": _read(lambda w, who: (Wish(offer_id=offer_of(w.product)),)),

@@ -7,7 +7,7 @@ from uuid import uuid4
 from dvor.contracts.catalog import Kind
 from dvor.kernel import clock
 from dvor.kernel.messages import PageRequest
-from tests.house import closure_calls, room_calls
+from tests.house import closure_calls, lines, room_calls
 from tests.house.call import Build, Call, of, offer_of
 from tests.house.world import PASSWORD, Person, World, draft, hall, picture
 
@@ -389,6 +389,7 @@ ROUTES: dict[str, Build] = {
     "GET /admin/orders/{order_id}": fresh_order,
     "GET /admin/orders/{order_id}/cancel": fresh_order,
     "POST /admin/orders/{order_id}/cancel": fresh_order,
+    **lines.ROUTES,
 }
 """Routes that need more than their address."""
 

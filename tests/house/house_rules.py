@@ -225,7 +225,7 @@ NOUNS = {
     },
     "inventory": {"allocation.py", "alternatives.py", "availability.py", "calendars.py",
         "closure_rules.py", "closures.py", "engine.py", "explaining.py", "ical.py", "seating.py",
-        "seats.py", "slots.py"},
+        "seats.py", "serving.py", "slots.py", "waiting_list.py"},
     "notifications": {"letters.py", "wording.py"},
     "orders": {"carts.py", "steps.py", "views.py"},
 }  # fmt: skip

@@ -15,6 +15,7 @@ from tests.house.world import Person, World, draft, stay_dates
 async def hotel(w: World) -> Any:
     """A fresh stay of the seller's with two rooms."""
     listing = await w.listing(w.seller, draft(Kind.STAY, "An inn"), 2)
+    await w.house.settle()  # until the inventory has heard that it is on sale
     with w.seller.asking():
         await w.house.rooms.set_rooms(offer_of(listing), ("1", "2"))
     return listing

@@ -63,6 +63,7 @@ from dvor.contracts.orders import (
 )
 from dvor.contracts.payments import PaymentPage, PaymentSearch
 from dvor.contracts.seating import SeatMap, SeatMapVersion
+from dvor.contracts.waiting import WaitingLine, WaitingLines
 from dvor.kernel import clock
 from dvor.kernel.caller import Caller, Role, current
 from dvor.kernel.errors import Refusal
@@ -482,6 +483,7 @@ class FakeInventory:
 
     supplied: dict[UUID, int] = field(default_factory=dict)
     ruled: dict[UUID, Rules] = field(default_factory=dict)
+    waited: dict[UUID, WaitingLine] = field(default_factory=dict)
     refuse: Refusal | None = None
     explanation: Explanation = field(default_factory=lambda: Explanation(possible=True))
     drawn: SeatMapVersion | None = None
@@ -526,6 +528,9 @@ class FakeInventory:
             if i in self.supplied
         ]
         return Supplies(items=tuple(found))
+
+    async def waiting_lines(self, offer_ids: tuple[UUID, ...]) -> WaitingLines:
+        return WaitingLines(items=tuple(self.waited[i] for i in offer_ids if i in self.waited))
 
 
 @dataclass

@@ -17,6 +17,7 @@ from dvor.contracts.calendars import (
 )
 from dvor.contracts.closures import Bookings, Closure, Closures, Occupancies
 from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatName, SeatStates
+from dvor.contracts.waiting import Waiting, WaitingLines, WaitingList
 from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound
 from dvor.kernel.events import Event
 from dvor.kernel.messages import Bool, Count, Instant, Int, Line, Message
@@ -311,6 +312,26 @@ class HoldExpired(Event):
     hold_id: UUID
 
 
+class WaitingOffered(Event):
+    """What somebody waited for came free and is held for them until `entry.offered_until`."""
+
+    aggregate = "waiting_id"
+    waiting_id: UUID
+    customer_id: UUID
+    entry: Waiting
+    token: str
+    """Whoever knows it may decline."""
+
+
+class WaitingLapsed(Event):
+    """An offer to somebody who waited was not answered in time: the next in line gets it."""
+
+    aggregate = "waiting_id"
+    waiting_id: UUID
+    customer_id: UUID
+    entry: Waiting
+
+
 class Inventory(Protocol):
     """Units, holds, availability."""
 
@@ -354,15 +375,23 @@ class Inventory(Protocol):
         """Whether it can be had now, else why not and what instead. Raises UnknownSupply."""
         ...
 
-    async def hold(self, hold_id: UUID, claims: Claims, customer_id: UUID | None = None) -> Hold:
+    async def hold(
+        self,
+        hold_id: UUID,
+        claims: Claims,
+        customer_id: UUID | None = None,
+        instead_of: UUID | None = None,
+    ) -> Hold:
         """Make the hold `hold_id` consist of exactly these claims, with a fresh deadline.
 
         All or nothing: on a refusal the hold stays as it was. Repeating the call is harmless. A
         hold that expired is taken anew. Limits per customer count for `customer_id`, or for this
-        hold alone. Services only. Raises SoldOut, Closed, ClosedDates, InThePast, TooFarAhead,
-        TooLate, TooShort, TooLong, WrongWeekday, LimitReached, NeedsDates, NeedsHours, NeedsSeats,
-        NoSeats, UnknownSeat, LeavesSingleSeat, UnknownSupply; HoldEnded for a released one, Conflict for a
-        confirmed one.
+        hold alone. What the hold `instead_of` has, if anything, is given back in the same moment,
+        before these claims are judged: nobody comes in between. Services only.
+
+        Raises SoldOut, Closed, ClosedDates, InThePast, TooFarAhead, TooLate, TooShort, TooLong,
+        WrongWeekday, LimitReached, NeedsDates, NeedsHours, NeedsSeats, NoSeats, UnknownSeat,
+        LeavesSingleSeat, UnknownSupply; HoldEnded for a released one, Conflict for a confirmed one.
         """
         ...
 
@@ -462,4 +491,32 @@ class Inventory(Protocol):
 
     async def remove_import(self, import_id: UUID) -> None:
         """End an import and its closures. The offer's seller and admins. Raises UnknownImport."""
+        ...
+
+    async def wait(self, claim: Claim) -> Waiting:
+        """Stand in line for what is sold out, all of the claim or nothing; seats cannot be chosen.
+
+        Who waits gets what comes free before anybody else, in the order they came; who does not
+        fit keeps their place. Raises NothingToWaitFor, AlreadyWaiting, WaitingForTooMuch,
+        LineTooLong, and what `hold` raises except SoldOut.
+        """
+        ...
+
+    async def waiting(self) -> WaitingList:
+        """What the caller waits for, is offered and waited for lately: up to 100."""
+        ...
+
+    async def waiting_entry(self, waiting_id: UUID, token: Line = "") -> Waiting:
+        """A place in a line: its owner, or who knows its token. Raises UnknownWaiting."""
+        ...
+
+    async def stop_waiting(self, waiting_id: UUID, token: Line = "") -> Waiting:
+        """Leave the line or decline the offer; harmless when repeated.
+
+        Its owner, or who knows its token. Raises UnknownWaiting.
+        """
+        ...
+
+    async def waiting_lines(self, offer_ids: OfferIds) -> WaitingLines:
+        """How many wait for the caller's own offers; others are left out. Admins: for any."""
         ...

@@ -324,6 +324,14 @@ class Orders(Protocol):
         """Hold the whole cart again after its hold ended. Raises SoldOut and the like."""
         ...
 
+    async def take_waiting(self, waiting_id: UUID) -> Cart:
+        """Put what the caller waited for, and is offered now, into their cart.
+
+        The cart's hold takes its units over at once: nobody comes in between. Repeating the call
+        is harmless. Raises UnknownWaiting, OfferOver, and what `add_to_cart` raises.
+        """
+        ...
+
     async def claim_cart(self, guest: Line) -> Cart:
         """Join a guest's cart into the signed-in caller's one: at sign-in."""
         ...

@@ -192,6 +192,19 @@ EVENTS: tuple[Stall, ...] = (
         Choice("Детский", "Child", 450, 50),
     ),
     _event(
+        "attic-quartet",
+        "concerts",
+        Place(city="Санкт-Петербург", address="улица Марата, 36, мансарда"),
+        When(6, _SAT, time(19), 1.5),
+        "Шостакович на чердаке: Восьмой квартет",
+        "Shostakovich in the attic: the Eighth Quartet",
+        "Четыре музыканта, двадцать четыре места и один люк в крышу. Билеты разошлись за утро, "
+        "но кто-нибудь всегда не приходит: встаньте в очередь.",
+        "Four musicians, twenty-four seats and a hatch to the roof. The tickets went in a morning, "
+        "but somebody always cannot come: stand in line.",
+        Choice("Место", "A place", 2000, 0),
+    ),
+    _event(
         "petersburg-staircases",
         "tours",
         Place(city="Санкт-Петербург", address="Каменноостровский проспект, 26, у арки"),

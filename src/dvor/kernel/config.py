@@ -83,6 +83,9 @@ class Settings:
         500,
         "how long a process believes that a unit is sold out; 0: never",
     )
+    waiting_offer_seconds: int = _variable(
+        "DVOR_WAITING_OFFER_SECONDS", 43_200, "how long what somebody waited for is held for them"
+    )
     payment_margin_seconds: int = _variable(
         "DVOR_PAYMENT_MARGIN_SECONDS", 60, "how long before its hold a payment closes"
     )

@@ -17,6 +17,7 @@ from dvor.web.pages import (
     selling,
     shopping,
     site,
+    waiting,
 )
 
 PAGES = (
@@ -35,6 +36,8 @@ PAGES = (
     selling.router,
     shopping.router,
     site.router,
+    waiting.members,
+    waiting.strangers,
 )
 """Routers of all pages."""
 

@@ -28,6 +28,7 @@ from dvor.contracts.payments import (
     UnknownPayment,
 )
 from dvor.contracts.pricing import PartKind, PricePart
+from dvor.contracts.waiting import UnknownWaiting, Waiting
 from dvor.kernel import clock, ids
 from dvor.kernel.caller import Caller, Role
 from dvor.kernel.errors import Conflict, Unavailable
@@ -109,10 +110,25 @@ class FakeInventory:
     sold_out: set[UUID] = field(default_factory=set)
     seated: set[UUID] = field(default_factory=set)
     """Of these, who names no seats gets `A`, `B`, ..."""
+    waiting: dict[UUID, Waiting] = field(default_factory=dict)
+    """Of whoever asks."""
+    given_back: list[UUID] = field(default_factory=list)
+    """Holds that were given for others."""
+    minutes: int = 15
     down: bool = False
 
+    async def waiting_entry(self, waiting_id: UUID, token: str = "") -> Waiting:
+        """A place in a line."""
+        if waiting_id not in self.waiting:
+            raise UnknownWaiting
+        return self.waiting[waiting_id]
+
     async def hold(
-        self, hold_id: UUID, claims: tuple[Claim, ...], customer_id: UUID | None = None
+        self,
+        hold_id: UUID,
+        claims: tuple[Claim, ...],
+        customer_id: UUID | None = None,
+        instead_of: UUID | None = None,
     ) -> Hold:
         """Hold."""
         for claim in claims:
@@ -122,7 +138,9 @@ class FakeInventory:
         if old and old.status is HoldStatus.RELEASED:
             raise HoldEnded
         claims = tuple(self._with_seats(claim) for claim in claims)
-        until = clock.now() + timedelta(minutes=15)
+        if instead_of:
+            self.given_back.append(instead_of)
+        until = clock.now() + timedelta(minutes=self.minutes)
         self.holds[hold_id] = Hold(
             id=hold_id, status=HoldStatus.HELD, claims=claims, expires_at=until
         )

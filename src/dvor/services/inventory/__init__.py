@@ -13,6 +13,11 @@ SERVICE = Service(
     calls=("catalog",),
     routers=(api.router, api.closures, api.calendars, api.files),
     handlers=HANDLERS,
-    tasks=(tasks.learn_facts, tasks.fetch_import),
-    timers=(tasks.sweep, tasks.follow_up_closures, tasks.fetch_imports),
+    tasks=(tasks.learn_facts, tasks.fetch_import, tasks.serve_line),
+    timers=(
+        tasks.sweep,
+        tasks.follow_up_closures,
+        tasks.fetch_imports,
+        tasks.end_waiting_for_past,
+    ),
 )

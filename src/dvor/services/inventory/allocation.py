@@ -4,6 +4,7 @@ Pure: the engine reads the books, has them decided here, and writes what changed
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -35,6 +36,7 @@ class Terms:
     ttl_seconds: int
     lifetime_seconds: int
     horizon_days: int
+    waiting_offer_seconds: int = 43_200
 
 
 @dataclass(slots=True)
@@ -52,6 +54,15 @@ class Books:
     closed: dict[int, dict[int, int]] = field(default_factory=dict)
     """Of offers that get another supply: units their owner has closed, by slot."""
     expired: list[UUID] = field(default_factory=list)
+    line: "list[Take]" = field(default_factory=list)
+    """What those want who wait for some of the cells, in the order they came."""
+    freed: bool = True
+    """Whether something may fit that did not before: a unit was given back, a rule was changed."""
+    offered: list[StoredHold] = field(default_factory=list)
+    """To those who waited."""
+    declined: list[UUID] = field(default_factory=list)
+    taken_over: list[UUID] = field(default_factory=list)
+    """Holds whose units went into others."""
 
     def write(self, hold: StoredHold) -> StoredHold:
         """Put a hold in its place."""
@@ -65,6 +76,7 @@ class Books:
 
     def end(self, hold: StoredHold, status: HoldStatus) -> StoredHold:
         """Write that a hold is over; its units are free."""
+        self.freed = True
         cells, held = self.cells, hold.status is HoldStatus.HELD
         for key, units in slots.demand(hold.claims).items():
             if held:
@@ -87,6 +99,8 @@ class Take:
     offers: Mapping[int, Offer]
     """What the lines were made with."""
     customer_id: UUID | None = None
+    instead_of: UUID | None = None
+    """A hold that is given back for it."""
 
     @staticmethod
     def of(
@@ -95,6 +109,7 @@ class Take:
         offers: Mapping[int, Offer],
         seats: Mapping[int, Mapping[str, int]] = MappingProxyType({}),
         customer_id: UUID | None = None,
+        instead_of: UUID | None = None,
     ) -> "Take":
         """With what these claims need. `seats`: their slots by offer and name.
 
@@ -114,7 +129,7 @@ class Take:
             if offer.seated and offer.rules.per_customer:
                 # One customer's choices of different seats meet at this cell.
                 needed.setdefault((number, slots.TIMELESS_SLOT), 0)
-        return Take(hold_id, claims, tuple(lines), needed, used, customer_id)
+        return Take(hold_id, claims, tuple(lines), needed, used, customer_id, instead_of)
 
     @property
     def limited(self) -> bool:
@@ -133,20 +148,32 @@ class Take:
                 own = slots.demand(stored.claims)
             if stored.status_at(now) is HoldStatus.HELD:
                 made_at = stored.made_at
+        other = self.instead_of
+        given = books.holds.get(other) if other and other != hold_id else None
+        if given is not None and given.status_at(now) is HoldStatus.HELD:
+            own = slots.demand([*(stored.claims if own and stored else ()), *given.claims])
+        else:
+            given = None
         offers = books.offers
         for claim, line in zip(self.claims, self.lines, strict=True):
             rules.check_rules(claim, offers[line.offer_id.int], now, terms.horizon_days)
         limited = self.limited
         if limited:
             theirs = books.customers.get(self.customer_id, {}) if self.customer_id else {}
-            others = [lines for other, lines in theirs.items() if other != hold_id]
+            others = [
+                lines for other, lines in theirs.items() if other not in (hold_id, self.instead_of)
+            ]
             rules.check_limit(self.lines, others, offers)
         cells = books.cells
         rules.judge(self.needed, own, cells, self.lines, offers)
         for key, units in own.items():
             cells[key].held -= units
+            books.freed = True
         for key, units in self.needed.items():
             cells[key].held += units
+        if given is not None:
+            books.write(given._replace(status=HoldStatus.RELEASED))
+            books.taken_over.append(given.id)
         expires_at = rules.deadline(made_at, now, terms.ttl_seconds, terms.lifetime_seconds)
         return books.write(
             StoredHold(
@@ -183,6 +210,8 @@ class Release:
     """Free the units of a hold, also a confirmed one."""
 
     hold_id: UUID
+    declined: bool = False
+    """It was offered to somebody who waited, and they decline."""
 
     def decide(self, books: Books) -> StoredHold:
         """Harmless when repeated.
@@ -197,6 +226,8 @@ class Release:
             return books.write(ended)
         if stored.status not in LIVE:
             return stored
+        if self.declined:
+            books.declined.append(stored.id)
         return books.end(stored, HoldStatus.RELEASED)
 
 
@@ -236,11 +267,22 @@ class Resize:
             slot: cell for (of, slot), cell in books.cells.items() if of == number and slot >= first
         }
         rules.check_cut(offer, self.stated.quantity, ahead)
+        books.freed = True
         quantity = self.stated.quantity
         closed = books.closed.get(number, {})
         for slot, cell in ahead.items():
             cell.capacity = max(quantity - closed.get(slot, 0), min(cell.promised, quantity))
         return offer
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """Look whether those who wait for an offer fit now: its rules or closures have changed."""
+
+    offer_id: UUID
+
+    def decide(self, books: Books) -> None:
+        """Nothing else: whoever fits is served before any request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,18 +296,49 @@ class Refused:
         raise self.refusal
 
 
-Request = Take | Confirm | Release | Expire | Resize | Refused
+Request = Take | Confirm | Release | Expire | Resize | Serve | Refused
 
 
-def allocate(books: Books, requests: Iterable[Request]) -> list[StoredHold | Offer | Refusal]:
-    """Decide in order of arrival; a refused request leaves the books as they were."""
-    verdicts: list[StoredHold | Offer | Refusal] = []
+def allocate(
+    books: Books, requests: Iterable[Request]
+) -> list[StoredHold | Offer | Refusal | None]:
+    """Decide in order of arrival; a refused request leaves the books as they were.
+
+    What comes free goes to those who wait, before the next request is decided.
+    """
+    verdicts: list[StoredHold | Offer | Refusal | None] = []
     for request in requests:
+        serve(books)
         try:
             verdicts.append(request.decide(books))
         except Refusal as refusal:
             verdicts.append(refusal)
+    serve(books)
     return verdicts
+
+
+def serve(books: Books) -> None:
+    """Offer what is free to those who wait, in the order they came.
+
+    Who does not fit, or may not have it now, is passed over and keeps their place.
+    """
+    if not (books.line and books.freed):
+        return
+    books.freed = False
+    cells, stay = books.cells, []
+    for take in books.line:
+        hold = None
+        if all(cells[key].free >= units for key, units in take.needed.items()):
+            with suppress(Refusal):
+                hold = take.decide(books)
+        if hold is None:
+            stay.append(take)
+            continue
+        (claim,) = take.claims
+        offer, seconds = books.offers[claim.offer_id.int], books.terms.waiting_offer_seconds
+        until = rules.offer_ends(claim, offer, books.now, seconds)
+        books.offered.append(books.write(hold._replace(expires_at=until)))
+    books.line = stay
 
 
 def refuse_sold_out(take: Take, full: Collection[Key]) -> SoldOut | None:

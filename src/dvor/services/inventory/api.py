@@ -23,6 +23,7 @@ from dvor.contracts.inventory import (
     Supply,
 )
 from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatStates
+from dvor.contracts.waiting import Waiting, WaitingLines, WaitingList
 from dvor.kernel.http import api_router, contract, page_router
 from dvor.kernel.messages import Bool, Count, Instant, Line, Message
 from dvor.kernel.periods import DateRange, HourRange
@@ -268,3 +269,46 @@ async def calendar_file(
         return Response(status_code=304, headers=headers)
     headers["Content-Disposition"] = 'attachment; filename="dvor.ics"'
     return Response(found.content, headers=headers, media_type="text/calendar; charset=utf-8")
+
+
+class Leaving(Message):
+    """Leave a line, or decline the offer; with the token of the mail nobody need sign in."""
+
+    token: Line = ""
+
+
+@router.post("/waiting", status_code=201)
+async def wait(claim: Claim, inventory: InventoryContract) -> Waiting:
+    """Stand in line for what is sold out."""
+    return await inventory.wait(claim)
+
+
+@router.get("/waiting")
+async def waiting(inventory: InventoryContract) -> WaitingList:
+    """What one waits for, is offered, and waited for lately."""
+    return await inventory.waiting()
+
+
+@router.get("/waiting/{waiting_id}")
+async def waiting_entry(
+    waiting_id: UUID,
+    inventory: InventoryContract,
+    token: Annotated[str, Query(max_length=200)] = "",
+) -> Waiting:
+    """One's place in a line; with the token of the mail nobody need sign in."""
+    return await inventory.waiting_entry(waiting_id, token)
+
+
+@router.post("/waiting/{waiting_id}/stop")
+async def stop_waiting(waiting_id: UUID, leaving: Leaving, inventory: InventoryContract) -> Waiting:
+    """Leave the line, or decline the offer."""
+    return await inventory.stop_waiting(waiting_id, leaving.token)
+
+
+@router.get("/waiting-lines")
+async def waiting_lines(
+    offer_id: Annotated[tuple[UUID, ...], Query(min_length=1, max_length=100)],
+    inventory: InventoryContract,
+) -> WaitingLines:
+    """How many wait for one's own offers."""
+    return await inventory.waiting_lines(offer_id)

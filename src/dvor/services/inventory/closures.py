@@ -14,14 +14,15 @@ from dvor.contracts.closures import (
     UnknownClosure,
 )
 from dvor.contracts.inventory import UnknownSupply
-from dvor.kernel import clock
+from dvor.kernel import clock, ids
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Tx, caller_key
 from dvor.kernel.periods import DateRange
-from dvor.services.inventory import closure_queries, closure_rules, queries
+from dvor.services.inventory import closure_queries, closure_rules, queries, waiting_queries
 from dvor.services.inventory.closure_queries import ALL_SLOTS_END
 from dvor.services.inventory.closure_rules import OWNER, StoredClosure
 from dvor.services.inventory.slots import Offer, today
+from dvor.services.inventory.tasks import Offers, serve_line
 
 BOOKINGS_MAX = 2000
 """Bookings shown at once."""
@@ -71,6 +72,8 @@ class ClosureDesk:
         if slots:
             await closure_queries.lock_span(tx, offer, slots)
             await closure_queries.fit_cells(tx, offer.id, slots)
+            if await waiting_queries.waited_slots(tx, offer.id):
+                tx.enqueue(serve_line, Offers(offer_ids=(offer.id,)), key=str(ids.new()))
 
     async def stored(self, closure_id: UUID) -> StoredClosure:
         """A closure. Raises UnknownClosure."""

@@ -18,7 +18,7 @@ from dvor.kernel.batch import Batcher
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Contended, Database, Tx, violating
 from dvor.kernel.errors import Refusal
-from dvor.services.inventory import closure_queries, hold_queries, queries, rules, slots
+from dvor.services.inventory import closure_queries, hold_queries, queries, rules, serving, slots
 from dvor.services.inventory.allocation import (
     LIVE,
     Books,
@@ -28,6 +28,7 @@ from dvor.services.inventory.allocation import (
     Release,
     Request,
     Resize,
+    Serve,
     Take,
     Terms,
     allocate,
@@ -53,6 +54,7 @@ class Wish:
     hold_id: UUID
     claims: tuple[Claim, ...]
     customer_id: UUID | None
+    instead_of: UUID | None = None
 
 
 class Engine:
@@ -60,10 +62,12 @@ class Engine:
 
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
+        self._secret = settings.secret
         self._terms = Terms(
             ttl_seconds=settings.hold_ttl_seconds,
             lifetime_seconds=settings.hold_lifetime_seconds,
             horizon_days=settings.horizon_days,
+            waiting_offer_seconds=settings.waiting_offer_seconds,
         )
         self._batcher: Batcher[Request | Wish, Any] = Batcher(
             self._decide, batch_max=BATCH_MAX, queue_max=QUEUE_MAX, lanes=LANES
@@ -73,10 +77,14 @@ class Engine:
         self._full = _Full(settings.sold_out_cache_ms / 1000)
 
     async def take(
-        self, hold_id: UUID, claims: tuple[Claim, ...], customer_id: UUID | None
+        self,
+        hold_id: UUID,
+        claims: tuple[Claim, ...],
+        customer_id: UUID | None,
+        instead_of: UUID | None = None,
     ) -> StoredHold:
         """Make a hold consist of these claims. Raises Busy, and what `Inventory.hold` raises."""
-        return await self._batcher.ask(Wish(hold_id, claims, customer_id))
+        return await self._batcher.ask(Wish(hold_id, claims, customer_id, instead_of))
 
     async def ask(self, request: Confirm | Release | Expire) -> StoredHold:
         """What became of the hold. Raises Busy, and what the request's `decide` raises."""
@@ -85,6 +93,10 @@ class Engine:
     async def resize(self, stated: Offer, listing_id: UUID) -> Offer:
         """Give an offer another supply. Raises Busy, BelowPromised."""
         return await self._batcher.ask(Resize(stated, listing_id))
+
+    async def serve(self, offer_id: UUID) -> None:
+        """Offer those who wait for it what fits by now. Raises Busy."""
+        await self._batcher.ask(Serve(offer_id))
 
     async def close(self) -> None:
         """Take no more and answer those who wait."""
@@ -106,9 +118,10 @@ class Engine:
     async def _decide(self, asked: Sequence[Request | Wish]) -> Sequence[Any]:
         wishes = [wish for wish in asked if isinstance(wish, Wish)]
         await self._learn_missing(wishes)
-        swift = len(wishes) == len(asked)
+        swift = len(wishes) == len(asked) and not any(wish.instead_of for wish in wishes)
         make = any(isinstance(request, Resize) for request in asked)
         doubted = False
+        line = any(isinstance(request, Serve) for request in asked)
         for _ in range(5):
             requests = [self._meant(one) if isinstance(one, Wish) else one for one in asked]
             if not doubted and any(isinstance(request, Refused) for request in requests):
@@ -122,18 +135,27 @@ class Engine:
                 with violating(holds_pkey=_Again):
                     if swift and all(isinstance(request, Take) for request in requests):
                         return await self._swift(cast("list[Take]", requests))
-                    return await self._thorough(requests, make_cells=make)
+                    return await self._thorough(requests, make_cells=make, line=line)
             except _Stale as stale:
                 await self._learn(stale.offer_ids)
             except _Missing:
                 make, swift = True, False
+            except _Waited:
+                line, swift = True, False
             except _Again:
                 swift = False
         raise Contended
 
     def _meant(self, wish: Wish) -> Take | Refused:
         try:
-            return Take.of(wish.hold_id, wish.claims, self._offers, self._seats, wish.customer_id)
+            return Take.of(
+                wish.hold_id,
+                wish.claims,
+                self._offers,
+                self._seats,
+                wish.customer_id,
+                wish.instead_of,
+            )
         except Refusal as refusal:
             return Refused(refusal)
 
@@ -158,6 +180,8 @@ class Engine:
             if len(rows) < len(keys):
                 raise _Missing
             cells = _cells(keys, rows)
+            if any(row["waited"] and cells[keys[row["number"] - 1]].free > 0 for row in rows):
+                raise _Waited
             books = Books(now, self._terms, {}, _offers(asked, keys, rows), cells)
             await _read_limits(tx, asked, books)
             verdicts = allocate(
@@ -169,43 +193,58 @@ class Engine:
         self._full.learn(cells)
         return verdicts
 
-    async def _thorough(self, requests: Sequence[Request], *, make_cells: bool) -> Sequence[Any]:
-        """Whatever was asked: holds, then offers, then cells are locked, those missing made."""
+    async def _thorough(
+        self, requests: Sequence[Request], *, make_cells: bool, line: bool
+    ) -> Sequence[Any]:
+        """Whatever was asked: holds, then offers, then cells are locked, those missing made.
+
+        With `line` those who wait for some of the cells are served.
+        """
         takes = [request for request in requests if isinstance(request, Take)]
         resizes = [request for request in requests if isinstance(request, Resize)]
         async with self._db.tx() as tx:
-            now, holds = await hold_queries.lock_holds(
-                tx, {r.hold_id for r in requests if not isinstance(r, Resize | Refused)}
-            )
-            live = [slots.demand(h.claims) for h in holds.values() if h.status in LIVE]
-            ids, keys = _keys([*(take.needed for take in takes), *live], takes)
-            for hold in holds.values():
-                ids.update((line.offer_id.int, line.offer_id) for line in hold.claims)
-            offers = await self._prepare(tx, takes, resizes, now) if make_cells else {}
-            closed: dict[int, dict[int, int]] = {}
-            for resize in resizes:
-                offer = offers[resize.stated.id.int]
-                first = slots.first_open_slot(offer, now)
-                there = await queries.slots_from(tx, offer.id, first)
-                keys = sorted({*keys, *((offer.id.int, slot) for slot in there)})
-                ids[offer.id.int] = offer.id
-                closed[offer.id.int] = await closure_queries.closed_units(tx, offer.id, first)
+            now, holds = await hold_queries.lock_holds(tx, _hold_ids(requests))
+            ids, asked = _asked(takes, holds)
+            waiting = await self._line(tx, requests, ids, asked) if line else []
+            wanted = [*takes, *waiting]
+            offers = await self._prepare(tx, wanted, resizes, now) if make_cells else {}
+            closed = await _closed(tx, resizes, offers, ids, asked, now)
+            keys = sorted({*asked, *(key for take in waiting for key in take.needed)})
             rows = await hold_queries.lock_cells(tx, _columns(ids, keys)) if keys else []
-            if not make_cells:
-                if len(rows) < len(keys):
-                    raise _Missing
-                offers = _offers(takes, keys, rows)
+            if len(rows) < len(keys) and not make_cells:
+                raise _Missing
+            offers = offers or _offers(wanted, keys, rows)
             cells = _cells(keys, rows)
             books = Books(now, self._terms, dict(holds), offers, cells, closed=closed)
-            await _read_limits(tx, takes, books)
+            waited = {keys[row["number"] - 1] for row in rows if row["waited"]}
+            if waited and not line:
+                raise _Waited
+            if line:  # once more: nobody can join or leave unseen any more
+                books.line = await self._line(tx, requests, ids, asked)
+                if not serving.known(books):
+                    raise _Again
+            await _read_limits(tx, [*takes, *books.line], books)
             verdicts = allocate(books, requests)
             await _check_new(tx, takes, books.holds)
             await _write(tx, books, holds, ids)
+            if not await serving.write(tx, books, self._secret, ids, asked & waited):
+                raise _Again
             for request, verdict in zip(requests, verdicts, strict=True):
                 if isinstance(request, Resize) and isinstance(verdict, Offer):
                     await _write_supply(tx, request.stated, slots.first_open_slot(verdict, now))
         self._full.learn(cells)
         return verdicts
+
+    async def _line(
+        self, tx: Tx, requests: Iterable[Request], ids: dict[int, UUID], asked: set[Key]
+    ) -> list[Take]:
+        """What those want who wait for some of the cells that are asked for. Raises _Stale."""
+        queued = await serving.queued(tx, requests, ids, asked)
+        known = self._offers
+        if unknown := {q.claim.offer_id for q in queued if q.claim.offer_id.int not in known}:
+            raise _Stale(unknown)
+        meant = (self._meant(Wish(one.id, (one.claim,), one.customer_id)) for one in queued)
+        return [take for take in meant if isinstance(take, Take)]
 
     async def _prepare(
         self, tx: Tx, takes: Sequence[Take], resizes: Sequence[Resize], now: datetime
@@ -242,6 +281,10 @@ class _Missing(_Again):
     """Cells are missing. They are made before any is locked: in the other order two who each lack
     what the other has locked would wait for each other.
     """
+
+
+class _Waited(_Again):
+    """Somebody waits for cells that may come free: they are to be served first."""
 
 
 class _Stale(Exception):
@@ -282,6 +325,42 @@ class _Full:
                 self._until[key] = until
             elif self._until:
                 self._until.pop(key, None)
+
+
+def _asked(
+    takes: Sequence[Take], holds: Mapping[UUID, StoredHold]
+) -> tuple[dict[int, UUID], set[Key]]:
+    """The cells that takes and what becomes of holds may change, and the ids of their offers."""
+    live = [slots.demand(hold.claims) for hold in holds.values() if hold.status in LIVE]
+    ids, keys = _keys([*(take.needed for take in takes), *live], takes)
+    for hold in holds.values():
+        ids.update((line.offer_id.int, line.offer_id) for line in hold.claims)
+    return ids, set(keys)
+
+
+async def _closed(
+    tx: Tx,
+    resizes: Iterable[Resize],
+    offers: Mapping[int, Offer],
+    ids: dict[int, UUID],
+    asked: set[Key],
+    now: datetime,
+) -> dict[int, dict[int, int]]:
+    """What is closed of offers that get another supply; adds all their open cells to those asked."""
+    closed: dict[int, dict[int, int]] = {}
+    for resize in resizes:
+        offer = offers[resize.stated.id.int]
+        first = slots.first_open_slot(offer, now)
+        there = await queries.slots_from(tx, offer.id, first)
+        asked.update((offer.id.int, slot) for slot in there)
+        ids[offer.id.int] = offer.id
+        closed[offer.id.int] = await closure_queries.closed_units(tx, offer.id, first)
+    return closed
+
+
+def _hold_ids(requests: Iterable[Request]) -> set[UUID]:
+    found = {r.hold_id for r in requests if not isinstance(r, Resize | Serve | Refused)}
+    return found | {r.instead_of for r in requests if isinstance(r, Take) and r.instead_of}
 
 
 def _keys(

@@ -27,7 +27,7 @@ async def open_books(
             SELECT FROM holds WHERE id = ANY((SELECT $1::uuid[])::uuid[])
         ) AS known)
         SELECT * FROM clock LEFT JOIN LATERAL (
-            SELECT number, capacity, held, sold, offers.xmin AS version
+            SELECT number, capacity, held, sold, waited, offers.xmin AS version
             FROM unnest((SELECT $2::uuid[]), (SELECT $3::int[])) WITH ORDINALITY
                 AS wanted (offer_id, slot, number)
             JOIN cells USING (offer_id, slot) JOIN offers USING (offer_id)
@@ -100,7 +100,7 @@ async def lock_cells(db: Connection, cells: Columns) -> Sequence[Record]:
     """
     return await db.fetch(
         """
-        SELECT number, capacity, held, sold, offers.xmin AS version
+        SELECT number, capacity, held, sold, waited, offers.xmin AS version
         FROM unnest((SELECT $1::uuid[]), (SELECT $2::int[])) WITH ORDINALITY
             AS wanted (offer_id, slot, number)
         JOIN cells USING (offer_id, slot) JOIN offers USING (offer_id)

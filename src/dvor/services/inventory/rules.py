@@ -28,6 +28,8 @@ from dvor.kernel.errors import Conflict
 from dvor.services.inventory import slots
 from dvor.services.inventory.slots import NO_RULES, Key, Line, Offer
 
+OFFER_LEAST = timedelta(minutes=30)
+
 
 class Cell:
     """The counters of one offer in one slot, and what they were when they were read."""
@@ -220,6 +222,23 @@ def deadline(made_at: datetime, now: datetime, ttl_seconds: int, lifetime_second
     made: touching a cart every few minutes cannot keep units from others for ever.
     """
     return min(now + timedelta(seconds=ttl_seconds), made_at + timedelta(seconds=lifetime_seconds))
+
+
+def offer_ends(claim: Claim, offer: Offer, now: datetime, seconds: int) -> datetime:
+    """Until when something that somebody waited for is held for them.
+
+    Not beyond its own beginning: nobody else could have it any more. Half an hour in any case.
+    """
+    until, starts_at = now + timedelta(seconds=seconds), None
+    if claim.dates is not None:
+        midnight = datetime.min.time()
+        zone = ZoneInfo(offer.timezone)
+        starts_at = datetime.combine(claim.dates.start, midnight, tzinfo=zone)
+    elif claim.hours is not None:
+        starts_at = claim.hours.start
+    if starts_at is None or starts_at >= until:
+        return until
+    return min(until, max(starts_at, now + OFFER_LEAST))
 
 
 def check_cut(offer: Offer, quantity: int, cells: Mapping[int, Cell]) -> None:

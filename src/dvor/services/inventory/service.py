@@ -42,6 +42,7 @@ from dvor.contracts.seating import (
     SeatMapVersion,
     SeatStates,
 )
+from dvor.contracts.waiting import Waiting, WaitingLines, WaitingList
 from dvor.kernel import clock
 from dvor.kernel.caller import current, require_service, require_user
 from dvor.kernel.config import Settings
@@ -49,13 +50,21 @@ from dvor.kernel.db import Database
 from dvor.kernel.errors import Forbidden
 from dvor.kernel.messages import Bool, Count, Int
 from dvor.kernel.periods import DateRange, HourRange
-from dvor.services.inventory import availability, explaining, hold_queries, queries, slots
+from dvor.services.inventory import (
+    availability,
+    explaining,
+    hold_queries,
+    queries,
+    slots,
+    waiting_queries,
+)
 from dvor.services.inventory.allocation import Confirm, Expire, Release
 from dvor.services.inventory.calendars import Calendars
 from dvor.services.inventory.closures import ClosureDesk
 from dvor.services.inventory.engine import Engine
 from dvor.services.inventory.rules import StoredHold
 from dvor.services.inventory.seats import Seats
+from dvor.services.inventory.waiting_list import WaitingRoom
 
 EXPIRED_AT_ONCE = 200
 """Holds that the sweeper ends at once."""
@@ -69,6 +78,7 @@ class InventoryService:
         self.settings = settings
         self.catalog = catalog
         self.engine = Engine(db, settings)
+        self.waiting_room = WaitingRoom(db, settings, catalog, self.engine)
         self.seats = Seats(db, catalog)
         self.desk = ClosureDesk(db, settings)
         self.shelf = Calendars(db, self.desk)
@@ -103,6 +113,7 @@ class InventoryService:
         async with self.db.tx() as tx:
             stated = replace(_stated(facts), rules=rules)
             offer = await queries.state_rules(tx, stated, facts.listing_id)
+        await self.engine.serve(offer_id)
         return OfferRules(offer_id=offer_id, unit=offer.unit, rules=offer.rules)
 
     async def rules(self, offer_ids: OfferIds) -> OfferRulesList:
@@ -164,12 +175,18 @@ class InventoryService:
         now, horizon = clock.now(), self.settings.horizon_days
         return await explaining.explain(self.db, self.seats, claim, now, horizon)
 
-    async def hold(self, hold_id: UUID, claims: Claims, customer_id: UUID | None = None) -> Hold:
+    async def hold(
+        self,
+        hold_id: UUID,
+        claims: Claims,
+        customer_id: UUID | None = None,
+        instead_of: UUID | None = None,
+    ) -> Hold:
         """Make the hold consist of exactly these claims, all or nothing, with a fresh deadline."""
         require_service("orders")
 
         async def take(asked: Claims) -> StoredHold:
-            return await self.engine.take(hold_id, asked, customer_id)
+            return await self.engine.take(hold_id, asked, customer_id, instead_of)
 
         return _shown(*await self.seats.hold(hold_id, claims, take))
 
@@ -279,6 +296,30 @@ class InventoryService:
             raise UnknownImport from None
         await self.shelf.remove(import_id)
 
+    async def wait(self, claim: Claim) -> Waiting:
+        """Stand in line for what is sold out."""
+        return await self.waiting_room.join(claim)
+
+    async def waiting(self) -> WaitingList:
+        """What the caller waits for."""
+        return await self.waiting_room.mine()
+
+    async def waiting_entry(self, waiting_id: UUID, token: str = "") -> Waiting:
+        """A place in a line."""
+        return await self.waiting_room.entry(waiting_id, token)
+
+    async def stop_waiting(self, waiting_id: UUID, token: str = "") -> Waiting:
+        """Leave the line or decline the offer."""
+        return await self.waiting_room.stop(waiting_id, token)
+
+    async def waiting_lines(self, offer_ids: OfferIds) -> WaitingLines:
+        """How many wait for the caller's own offers."""
+        return await self.waiting_room.lines(offer_ids)
+
+    async def end_waiting_for_past(self) -> None:
+        """Nobody waits for what has begun. For the timer."""
+        await waiting_queries.end_begun(self.db)
+
     async def expire_due(self) -> int:
         """End one batch of holds past their deadline; answers how many. For the sweeper."""
         due = await hold_queries.due_holds(self.db, EXPIRED_AT_ONCE)
@@ -286,12 +327,19 @@ class InventoryService:
         return len(due)
 
     async def learn_facts(self, offer_ids: Iterable[UUID]) -> None:
-        """Ask the catalogue where offers are. For the task that follows a change of a listing."""
-        found = await self.catalog.offers(tuple(offer_ids))
+        """Ask the catalogue where offers are; who waits for them may fit now. For the task that follows a change of a listing."""
+        offer_ids = tuple(offer_ids)
+        found = await self.catalog.offers(offer_ids)
         async with self.db.tx() as tx:
             for facts in sorted(found.items, key=lambda facts: facts.id):
                 timezone = slots.known_timezone(facts.timezone)
                 await queries.set_facts(tx, facts.id, timezone, by_hour=facts.by_hour)
+        await self.serve_line(offer_ids)
+
+    async def serve_line(self, offer_ids: Iterable[UUID]) -> None:
+        """Offer those who wait for it what fits by now. For tasks."""
+        for offer_id in offer_ids:
+            await self.engine.serve(offer_id)
 
 
 def _span(

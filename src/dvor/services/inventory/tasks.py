@@ -28,6 +28,18 @@ async def learn_facts(service: "InventoryService", work: Offers) -> None:
     await service.learn_facts(work.offer_ids)
 
 
+@task(timeout_seconds=30, attempts_max=10)
+async def serve_line(service: "InventoryService", work: Offers) -> None:
+    """Offer those who wait for it what may fit now."""
+    await service.serve_line(work.offer_ids)
+
+
+@timer(every_seconds=600)
+async def end_waiting_for_past(service: "InventoryService") -> None:
+    """Nobody waits for what has begun."""
+    await service.end_waiting_for_past()
+
+
 @timer(every_seconds=1)
 async def sweep(service: "InventoryService") -> None:
     """Free what is held past its deadline."""

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from dvor.contracts.identity import UserRegistered
+from dvor.contracts.inventory import WaitingLapsed, WaitingOffered
 from dvor.contracts.orders import (
     OrderCancelled,
     OrderCreated,
@@ -58,6 +59,18 @@ async def order_delivered(tx: Tx, event: OrderDelivered) -> None:
     await _tell(tx, "order_delivered", event.order_id, [event.customer_id], details)
 
 
+async def waiting_offered(tx: Tx, event: WaitingOffered) -> None:
+    """Tell who waited that it is held for them, how to take it and how to decline."""
+    details = {"entry": event.entry.model_dump(mode="json"), "token": event.token}
+    await _tell(tx, "waiting_offered", event.waiting_id, [event.customer_id], details)
+
+
+async def waiting_lapsed(tx: Tx, event: WaitingLapsed) -> None:
+    """Tell who did not answer that it went to the next."""
+    details = {"entry": event.entry.model_dump(mode="json")}
+    await _tell(tx, "waiting_lapsed", event.waiting_id, [event.customer_id], details)
+
+
 async def _tell(
     tx: Tx,
     topic: str,
@@ -82,4 +95,6 @@ HANDLERS = {
     PaymentFailed: payment_failed,
     OrderCancelled: order_cancelled,
     OrderDelivered: order_delivered,
+    WaitingOffered: waiting_offered,
+    WaitingLapsed: waiting_lapsed,
 }

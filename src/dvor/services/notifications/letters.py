@@ -42,6 +42,7 @@ def letter(
             "name": contact.name,
             "language": contact.language,
             "link": site + path(topic, subject_id),
+            "other_link": site + words.other_path,
             "site": site,
         }
         return Letter(

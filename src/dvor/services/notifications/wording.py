@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from dvor.contracts.waiting import Waiting
 from dvor.kernel.caller import current
 from dvor.kernel.money import Money, shown
+from dvor.kernel.pages import shown_datetime, shown_range
 from dvor.kernel.texts import N_
 from dvor.kernel.texts import gettext as _
 
@@ -15,11 +17,13 @@ Details = dict[str, Any]
 
 @dataclass(frozen=True)
 class Wording:
-    """A notification in words. `button` leads to the page it is about."""
+    """A notification in words. `button` leads to the page it is about, `other` to `other_path`."""
 
     title: str
     body: str
     button: str
+    other: str = ""
+    other_path: str = ""
 
 
 _REASONS = {
@@ -44,6 +48,8 @@ def wording(topic: str, details: Details) -> Wording:
 
 def path(topic: str, subject_id: UUID) -> str:
     """The page a notification is about."""
+    if topic.startswith("waiting_"):
+        return "/waiting"
     return "/" if topic == "welcome" else f"/orders/{subject_id}"
 
 
@@ -119,6 +125,45 @@ def _sale_cancelled(details: Details) -> Wording:
     )
 
 
+def _waiting_offered(details: Details) -> Wording:
+    entry = Waiting.model_validate(details["entry"], strict=False)
+    assert entry.offered_until is not None
+    return Wording(
+        _("Free for you: {what}", what=_waited_for(entry)),
+        _(
+            "You waited for it, and now it is held for you until {until}. Put it into your cart by "
+            "then. If you no longer need it, decline, and the next in line gets it at once.",
+            until=shown_datetime(entry.offered_until, entry.timezone),
+        ),
+        _("Take it"),
+        _("I no longer need it"),
+        f"/waiting/{entry.id}/decline?token={details['token']}",
+    )
+
+
+def _waiting_lapsed(details: Details) -> Wording:
+    entry = Waiting.model_validate(details["entry"], strict=False)
+    return Wording(
+        _("No longer held for you: {what}", what=_waited_for(entry)),
+        _(
+            "The time to take it has run out, and it went to the next in line. If you still want "
+            "it, stand in line again."
+        ),
+        _("Open my waiting list"),
+    )
+
+
+def _waited_for(entry: Waiting) -> str:
+    language = current().language
+    what = [entry.title.of(language), entry.name.of(language)]
+    if entry.dates:
+        what.append(shown_range(entry.dates))
+    if entry.hours:
+        what.append(shown_datetime(entry.hours.start, entry.timezone))
+    words = ", ".join(filter(None, what))
+    return f"{words} × {entry.quantity}" if entry.quantity > 1 else words
+
+
 _WORDINGS: dict[str, Callable[[Details], Wording]] = {
     "welcome": _welcome,
     "order_created": _order_created,
@@ -128,6 +173,8 @@ _WORDINGS: dict[str, Callable[[Details], Wording]] = {
     "order_delivered": _order_delivered,
     "sale_paid": _sale_paid,
     "sale_cancelled": _sale_cancelled,
+    "waiting_offered": _waiting_offered,
+    "waiting_lapsed": _waiting_lapsed,
 }
 
 

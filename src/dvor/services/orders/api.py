@@ -73,6 +73,12 @@ async def hold_cart(orders: OrdersContract, guest: Guest = "") -> Cart:
     return await orders.hold_cart(guest)
 
 
+@carts.post("/waiting/{waiting_id}")
+async def take_waiting(waiting_id: UUID, orders: OrdersContract) -> Cart:
+    """Take what one waited for and is offered now."""
+    return await orders.take_waiting(waiting_id)
+
+
 @carts.post("/claim")
 async def claim_cart(orders: OrdersContract, guest: Guest) -> Cart:
     """Join a guest's cart into one's own."""

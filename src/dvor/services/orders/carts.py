@@ -9,6 +9,7 @@ from dvor.contracts.catalog import Catalog, PricedLine, QuoteLine
 from dvor.contracts.inventory import Hold, HoldEnded, Inventory
 from dvor.contracts.orders import Cart, CartLine, UnknownLine, Wish
 from dvor.contracts.pricing import PartKind, PricePart
+from dvor.contracts.waiting import OfferOver, WaitingStatus
 from dvor.kernel import clock, ids, texts
 from dvor.kernel.caller import current, require_user
 from dvor.kernel.config import Settings
@@ -64,7 +65,23 @@ class Carts:
 
     async def add(self, wishes: list[Wish], guest: str) -> Cart:
         """Add lines and hold the whole cart afresh."""
-        key = current().key
+        return await self._add(wishes, guest, current().key)
+
+    async def take_waiting(self, waiting_id: UUID) -> Cart:
+        """Add what the caller waited for and is offered; its hold goes over into the cart's."""
+        require_user()
+        entry = await self.inventory.waiting_entry(waiting_id)
+        # Once taken it may still be missing in the cart: whoever took it may have died in between.
+        if entry.status not in (WaitingStatus.OFFERED, WaitingStatus.TAKEN):
+            raise OfferOver
+        wish = Wish(
+            offer_id=entry.offer_id, quantity=entry.quantity, dates=entry.dates, hours=entry.hours
+        )
+        return await self._add([wish], "", waiting_id, instead_of=waiting_id)
+
+    async def _add(
+        self, wishes: list[Wish], guest: str, key: UUID | None, *, instead_of: UUID | None = None
+    ) -> Cart:
         added = [
             StoredLine(
                 ids.new(),
@@ -80,7 +97,7 @@ class Carts:
             cart = await self.made(guest)
             if key and await queries.key_used(self.db, key):
                 return await self.shown(cart)
-            changed = await self._replace(cart, rules.joined(cart.lines, added), key)
+            changed = await self._replace(cart, rules.joined(cart.lines, added), key, instead_of)
             if changed:
                 return await self.shown(changed)
         raise Contended
@@ -127,14 +144,18 @@ class Carts:
         return await self.shown(await self.made(""))
 
     async def _replace(
-        self, cart: StoredCart, lines: list[StoredLine], key: UUID | None
+        self,
+        cart: StoredCart,
+        lines: list[StoredLine],
+        key: UUID | None,
+        instead_of: UUID | None = None,
     ) -> StoredCart | None:
         """Hold `lines` and make them the cart's; None when another change was faster."""
         hold_id, held_until = cart.hold_id, None
         if lines:
             wishes = [line.wish() for line in lines]
             await self.catalog.quote(rules.quote_lines(wishes))
-            hold = await self.hold(hold_id, wishes)
+            hold = await self.hold(hold_id, wishes, instead_of)
             hold_id, held_until = hold.id, hold.expires_at
             seats = rules.seats_held(wishes, hold.claims)
             lines = [replace(n, seats=held) for n, held in zip(lines, seats, strict=True)]
@@ -143,15 +164,17 @@ class Carts:
             hold_id = ids.new()
         return await self._write(cart, lines, hold_id, held_until, key)
 
-    async def hold(self, hold_id: UUID, wishes: list[Wish]) -> Hold:
+    async def hold(self, hold_id: UUID, wishes: list[Wish], instead_of: UUID | None = None) -> Hold:
         """Hold wishes, under a new name where the old hold can serve no longer."""
         claims, customer = rules.claims(wishes), current().user_id
         try:
-            hold = await self.inventory.hold(hold_id, claims, customer)
+            hold = await self.inventory.hold(hold_id, claims, customer, instead_of)
         except HoldEnded:
-            return await self.inventory.hold(ids.new(), claims, customer)
+            return await self.inventory.hold(ids.new(), claims, customer, instead_of)
         left = (hold.expires_at - clock.now()).total_seconds()
         if left < 2 * self.settings.payment_margin_seconds:  # prolonged as often as it may be
+            if instead_of:  # what was waited for is in it: let go, it would go to the next in line
+                return await self.inventory.hold(ids.new(), claims, customer, hold_id)
             await self.inventory.release(hold_id)
             return await self.inventory.hold(ids.new(), claims, customer)
         return hold

@@ -76,6 +76,10 @@ class OrdersService:
         """Add a line and hold the whole cart afresh."""
         return await self.carts.add([wish], guest)
 
+    async def take_waiting(self, waiting_id: UUID) -> Cart:
+        """Put what the caller waited for into their cart."""
+        return await self.carts.take_waiting(waiting_id)
+
     async def change_line(self, line_id: UUID, quantity: int, guest: str = "") -> Cart:
         """Change a line's quantity; 0 removes it."""
         return await self.carts.change(line_id, quantity, guest)

@@ -1,6 +1,7 @@
 """For people who sell: today, listings, the listing form, orders."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from dvor.contracts.catalog import (
     Kind,
     Listing,
     ListingStatus,
+    Offer,
     Outdated,
     Search,
     UnknownCategory,
@@ -22,6 +24,7 @@ from dvor.contracts.identity import Identity
 from dvor.contracts.inventory import BelowPromised, Inventory, Rules
 from dvor.contracts.orders import Orders, OrderStatus
 from dvor.contracts.seating import SeatsCounted
+from dvor.contracts.waiting import WaitingLine
 from dvor.kernel import caller
 from dvor.kernel.caller import Role
 from dvor.kernel.errors import InvalidFields, NotFound, Refusal
@@ -119,11 +122,15 @@ async def edit_listing(
     """A listing in its form."""
     listing = await _own(listing_id, catalog)
     offer_ids = tuple(offer.id for offer in listing.offers)
-    supplies, rules = await asyncio.gather(
-        inventory.supplies(offer_ids), inventory.rules(offer_ids)
+    supplies, rules, found = await asyncio.gather(
+        inventory.supplies(offer_ids),
+        inventory.rules(offer_ids),
+        inventory.waiting_lines(offer_ids),
     )
+    lines = {line.offer_id: line for line in found.items}
+    waited = [(offer, lines[offer.id]) for offer in listing.offers if offer.id in lines]
     form = listing_form.shown(listing, supplies, rules, caller.current().language)
-    return await _form_page(visit, catalog, form, listing.kind, listing)
+    return await _form_page(visit, catalog, form, listing.kind, listing, waited=waited)
 
 
 @router.post("/listings/{listing_id}")
@@ -196,6 +203,7 @@ async def _form_page(
     kind: Kind,
     listing: Listing | None,
     status: int = 200,
+    waited: Sequence[tuple[Offer, WaitingLine]] = (),
 ) -> Response:
     categories = await catalog.categories()
     return await visit.page(
@@ -219,6 +227,7 @@ async def _form_page(
         zones=listing_form.zone_words(),
         currencies=[(code, code) for code in listing_form.CURRENCIES],
         languages=listing_form.languages(),
+        waited=waited,
     )
 
 
