@@ -84,7 +84,7 @@ async def _unlocked(execute: Callable[..., Awaitable[Any]], sql: str, args: Any)
     return rows
 
 
-@planted("B1", f"{INVENTORY}/test_races.py::TestRush::test_as_many_win_as_there_are_units")
+@planted("B1", f"{INVENTORY}/test_histories.py::TestHistories::test_they_are_linearizable")
 def small_carts_without_lock() -> None:
     """Carts that need one cell only do not lock it."""
 
