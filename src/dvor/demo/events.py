@@ -3,6 +3,7 @@
 from datetime import time
 
 from dvor.contracts.catalog import Kind, Place
+from dvor.demo.halls import Hall, philharmonic
 from dvor.demo.stalls import Choice, Stall, When
 
 _MON, _TUE, _WED, _THU, _FRI, _SAT, _SUN = range(7)
@@ -18,8 +19,9 @@ def _event(
     about_ru: str,
     about_en: str,
     *choices: Choice,
+    hall: Hall | None = None,
 ) -> Stall:
-    return Stall(key, Kind.EVENT, category, ru, en, about_ru, about_en, choices, place, when)
+    return Stall(key, Kind.EVENT, category, ru, en, about_ru, about_en, choices, place, when, hall)
 
 
 EVENTS: tuple[Stall, ...] = (
@@ -34,9 +36,10 @@ EVENTS: tuple[Stall, ...] = (
         "глинтвейн в фойе.",
         "Sviridov and Tchaikovsky in one evening, by the Governor's Orchestra. One interval, with "
         "mulled wine in the foyer.",
-        Choice("Партер", "Stalls", 1800, 120),
-        Choice("Балкон", "Balcony", 1100, 80),
-        Choice("Входной", "Standing", 500, 30),
+        Choice("Первые ряды", "Front rows", 2600, 36),
+        Choice("Партер", "Stalls", 1800, 60),
+        Choice("Балкон", "Balcony", 1100, 56),
+        hall=philharmonic,
     ),
     _event(
         "courtyard-jazz",

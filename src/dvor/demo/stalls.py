@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from dvor.contracts.catalog import Kind, ListingDraft, OfferDraft, Place, Season, Text
 from dvor.contracts.inventory import Rules
 from dvor.contracts.pricing import Discount, Pricing, WeekdayPrice
+from dvor.demo.halls import Hall
 
 DATES_AHEAD_YEARS = 2
 """For how many years, this one included, seasons are written."""
@@ -123,6 +124,8 @@ class Stall:
     choices: tuple[Choice, ...]
     place: Place | None = None
     when: When | None = None
+    hall: Hall | None = None
+    """Draws the seats of its choices; their units do not count then."""
 
     @property
     def external_id(self) -> str:

@@ -123,8 +123,12 @@ async def _open_stall(
     if listing is not None and listing.status is not ListingStatus.DRAFT:
         return False
     listing = listing or await catalog.create(stall.draft(today))
+    if stall.hall and not (await inventory.seat_map(listing.id)).version:
+        tiers = [offer.id for offer in listing.offers]
+        await inventory.set_seat_map(listing.id, 0, stall.hall(tiers))
     for offer, choice in zip(listing.offers, stall.choices, strict=True):
-        await inventory.set_supply(offer.id, choice.units)
+        if not stall.hall:
+            await inventory.set_supply(offer.id, choice.units)
         if choice.rules != NO_RULES:
             await inventory.set_rules(offer.id, choice.rules)
     await catalog.publish(listing.id)
