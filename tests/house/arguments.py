@@ -152,6 +152,7 @@ METHODS: dict[str, Arguments] = {
     "inventory.set_rules": _from(of(offer_id=lambda w: offer_of(w.product)), Rules()),
     "inventory.rules": _read(lambda w, who: (offer_of(w.product),)),
     "inventory.calendar": _from(of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),
+    "inventory.hours": _from(closure_calls.hours),
     "inventory.close_dates": _from(of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),
     "inventory.reopen": _from(closure_calls.closure),
     "inventory.closures": _from(of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),

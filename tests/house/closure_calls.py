@@ -1,4 +1,4 @@
-"""How closures, feeds and imported calendars are called sensibly."""
+"""How hours, closures, feeds and imported calendars are called sensibly."""
 
 from dvor.contracts.calendars import CalendarSource
 from dvor.contracts.catalog import Kind
@@ -9,6 +9,12 @@ from tests.house.world import Person, World, draft, stay_dates
 async def calendar(w: World, _who: Person) -> Call:
     dates = stay_dates().model_dump(mode="json")
     return Call({"offer_id": offer_of(w.stay)}, {"params": dates})
+
+
+async def hours(w: World, _who: Person) -> Call:
+    court = await w.listing(w.seller, draft(Kind.RENTAL, "A court", by_hour=True))
+    day = stay_dates().start
+    return Call({"offer_id": offer_of(court), "day": day}, {"params": {"day": day.isoformat()}})
 
 
 async def _closing(w: World, _who: Person) -> Call:
@@ -74,6 +80,7 @@ async def _removing_form(w: World, who: Person) -> Call:
 
 
 ROUTES: dict[str, Build] = {
+    "GET /api/v1/offers/{offer_id}/hours": hours,
     "GET /selling/closures/{offer_id}": _page,
     "POST /selling/closures/{offer_id}/close": _closing_form,
     "POST /selling/closures/{offer_id}/reopen": _reopening_form,

@@ -47,17 +47,25 @@ def stay_dates(first_in_days: int = 30, nights: int = 2) -> DateRange:
     return DateRange(start=first, end=first + timedelta(days=nights))
 
 
-def draft(kind: Kind = Kind.PRODUCT, title: str = "A lamp", price: int = 1_000) -> ListingDraft:
+def draft(
+    kind: Kind = Kind.PRODUCT, title: str = "A lamp", price: int = 1_000, *, by_hour: bool = False
+) -> ListingDraft:
     """A listing with one offer."""
     fields: dict[str, Any] = {
         "kind": kind,
-        "category": {Kind.STAY: "hotels", Kind.EVENT: "concerts"}.get(kind, "home"),
+        "category": {
+            Kind.STAY: "hotels",
+            Kind.EVENT: "concerts",
+            Kind.RENTAL: "sport",
+        }.get(kind, "home"),
         "title": {"en": title},
         "description": {"en": "For tests."},
         "offers": [{"price": price, "name": {"en": "One"}}],
     }
     if kind is not Kind.PRODUCT:
         fields["place"] = {"city": "Tver", "timezone": "UTC"}
+    if by_hour:
+        fields["offers"][0]["by_hour"] = True
     if kind is Kind.EVENT:
         fields["starts_at"] = clock.now() + timedelta(days=30)
     return ListingDraft.model_validate(fields)

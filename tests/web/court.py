@@ -23,6 +23,7 @@ from dvor.contracts.catalog import (
     Text,
     UnknownListing,
 )
+from dvor.contracts.hours import DayHours, Hour
 from dvor.contracts.identity import PublicProfile, PublicProfiles
 from dvor.contracts.inventory import (
     Calendar,
@@ -41,6 +42,7 @@ from dvor.kernel.ids import derived
 from dvor.kernel.money import Money
 from dvor.kernel.periods import DateRange, HourRange
 from dvor.services.catalog.pricing import Priced, price_lines
+from dvor.services.inventory.hours import hours_of
 
 SELLER = derived("seller")
 SOON = datetime.now(UTC) + timedelta(days=9)
@@ -80,6 +82,19 @@ KAYAK = listing(Kind.RENTAL, "sport", "Каяк", "Kayak", 220_000, 330_000)
 HOTEL = listing(Kind.STAY, "hotels", "Гостиница", "Hotel", 490_000, 720_000)
 JAZZ = listing(Kind.EVENT, "concerts", "Джаз", "Jazz", 150_000, 420_000, starts_at=SOON)
 ALL = {item.id: item for item in (MUG, KAYAK, HOTEL, JAZZ)}
+_BY_DAY = listing(Kind.RENTAL, "sport", "Корт", "Court", 90_000)
+COURT = _BY_DAY.model_copy(
+    update={
+        "offers": (_BY_DAY.offers[0].model_copy(update={"by_hour": True}),),
+        "place": Place(city="Berlin", address="Hof 1", timezone="Europe/Berlin"),
+    }
+)
+"""Let by the hour, elsewhere; in no list."""
+
+
+def known() -> dict[UUID, Listing]:
+    """Everything there is."""
+    return ALL | {COURT.id: COURT}
 
 
 def card(item: Listing) -> Card:
@@ -129,9 +144,9 @@ class FakeCatalog:
 
     async def listing(self, listing_id: UUID) -> Listing:
         """One of the four."""
-        if listing_id not in ALL:
+        if listing_id not in known():
             raise UnknownListing
-        return ALL[listing_id]
+        return known()[listing_id]
 
     async def offers(self, offer_ids: tuple[UUID, ...]) -> OfferFactsList:
         """Facts of known offers."""
@@ -142,7 +157,7 @@ class FakeCatalog:
         """As the catalogue prices it."""
         priced = {
             offer.id: Priced(_facts(item, offer), offer.seasons, offer.pricing)
-            for item in ALL.values()
+            for item in known().values()
             for offer in item.offers
         }
         return price_lines(lines, priced, datetime.now(UTC))
@@ -158,7 +173,8 @@ def _facts(item: Listing, offer: Offer) -> OfferFacts:
         title=item.title,
         name=offer.name,
         price=offer.price,
-        timezone="Europe/Moscow",
+        timezone=item.place.timezone if item.place else "Europe/Moscow",
+        by_hour=offer.by_hour,
         picture=item.picture,
     )
 
@@ -170,6 +186,7 @@ class FakeInventory:
         self.left = 3
         self.explanation = Explanation(possible=False, code="inventory.sold_out")
         self.taken: set[date] = set()
+        self.taken_hours: set[datetime] = set()
         self.asked = Rules()
         self.seats = SeatMap(sections=())
         self.seats_taken: tuple[str, ...] = ()
@@ -201,6 +218,7 @@ class FakeInventory:
     ) -> FreeList:
         """The same for all."""
         shut = dates is not None and any(day in self.taken for day in dates.days())
+        shut |= hours is not None and any(hour in self.taken_hours for hour in hours.hours())
         free = 0 if shut else self.left
         return FreeList(items=tuple(Free(offer_id=i, free=free) for i in offer_ids))
 
@@ -213,6 +231,14 @@ class FakeInventory:
     async def explain(self, claim: Claim) -> Explanation:
         """What the test says."""
         return self.explanation
+
+    async def hours(self, offer_id: UUID, day: date) -> DayHours:
+        """Each hour."""
+        found = tuple(
+            Hour(start=hour.start, free=0 if hour.start in self.taken_hours else self.left)
+            for hour in hours_of(day, "Europe/Berlin")
+        )
+        return DayHours(offer_id=offer_id, timezone="Europe/Berlin", hours=found)
 
     async def calendar(self, offer_id: UUID, dates: DateRange) -> Calendar:
         """Each day."""

@@ -14,13 +14,15 @@ _ORDERS = f"""
     FROM orders WHERE id > $1 ORDER BY id LIMIT $2
 """
 _LINES = """
-    SELECT order_id, offer_id, quantity, coalesce(start_date - date '1970-01-01', 0) AS first_slot,
+    SELECT order_id, offer_id, quantity, hours_from, hours_until,
+           coalesce(start_date - date '1970-01-01', 0) AS first_slot,
            coalesce(end_date - date '1970-01-01', 1) AS end_slot
     FROM order_lines WHERE order_id = ANY($1)
 """
 _HOLDS = "SELECT id, status FROM holds WHERE id = ANY($1)"
 _CLAIMS = """
-    SELECT hold_id, offer_id, quantity, first_slot, end_slot FROM claims WHERE hold_id = ANY($1)
+    SELECT hold_id, offer_id, quantity, first_slot, end_slot, hours_from, hours_until
+    FROM claims WHERE hold_id = ANY($1)
 """
 _CONFIRMED = """
     SELECT id FROM holds WHERE status = 'confirmed' AND id > $1 ORDER BY id LIMIT $2
@@ -58,7 +60,10 @@ def _contents(rows: Any, owner: str) -> dict[Any, Counter[Any]]:
     """Units per offer and period of each order or hold; equal lines are one."""
     contents: dict[Any, Counter[Any]] = {}
     for row in rows:
-        period = row["offer_id"], row["first_slot"], row["end_slot"]
+        # Which slots hours have is inventory's secret; both sides know from when to when.
+        hourly = row["hours_from"] is not None
+        ends = ("hours_from", "hours_until") if hourly else ("first_slot", "end_slot")
+        period = row["offer_id"], *(row[name] for name in ends)
         contents.setdefault(row[owner], Counter())[period] += row["quantity"]
     return contents
 

@@ -53,9 +53,10 @@ _WRONG = f"""
     WHERE amount <> units * price * quantity - div(2 * before * percent + 100, 200)
     UNION ALL
     SELECT format('line %s of order %s', position, order_id),
-           format('%s prices for %s days or items', cardinality(day_prices), units)
+           format('%s prices for %s days, hours or items', cardinality(day_prices), units)
     FROM priced
-    WHERE cardinality(day_prices) <> units OR coalesce(end_date - start_date, 1) <> units
+    WHERE cardinality(day_prices) <> units OR units <> coalesce(
+        end_date - start_date, extract(epoch FROM hours_until - hours_from) / 3600, 1)
     UNION ALL
     SELECT format('line %s of order %s', position, order_id),
            format('unit price %s is no average of %s over %s', unit_price, one, units)

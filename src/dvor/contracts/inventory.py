@@ -16,6 +16,7 @@ from dvor.contracts.calendars import (
     OfferCalendars,
 )
 from dvor.contracts.closures import Bookings, Closure, Closures, Occupancies
+from dvor.contracts.hours import DayHours
 from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatName, SeatStates
 from dvor.contracts.waiting import Waiting, WaitingLines, WaitingList
 from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound
@@ -365,6 +366,12 @@ class Inventory(Protocol):
         hours: HourRange | None = None,
     ) -> FreeList:
         """Free units during all of `dates` or `hours`, or now; 0 where an offer's rules refuse it."""
+        ...
+
+    async def hours(self, offer_id: UUID, day: date) -> DayHours:
+        """Free units of each hour of a local day. Raises UnknownSupply, NeedsDates where it is not
+        let by the hour, InThePast, TooFarAhead.
+        """
         ...
 
     async def available(self, search: AvailabilitySearch) -> AvailableOffers:

@@ -2,11 +2,23 @@
 
 from dvor.contracts.catalog import Kind, Place
 from dvor.contracts.inventory import Rules
-from dvor.demo.stalls import Choice, Stall, lent, summer
+from dvor.demo.stalls import SATURDAY, SUNDAY, Choice, Stall, lent, prices, summer
 
 _MOSCOW = Place(city="Москва", address="Хохловский переулок, 7, во дворе")
 _PETERSBURG = Place(city="Санкт-Петербург", address="набережная реки Карповки, 5")
 _KARELIA = Place(city="Сортавала", address="Ладожская улица, 3, лодочная станция")
+
+
+_PARK = Place(city="Москва", address="Парковая аллея, 12, Сокольники")
+_WEEKEND = (SATURDAY, SUNDAY)
+
+
+def _court(ru: str, en: str, price: int, weekend: int) -> Choice:
+    """A court: up to four hours, dearer at weekends."""
+    pricing = prices(weekend=_WEEKEND, of=weekend, long=((3, 10),))
+    return Choice(
+        *(ru, en, price, 1, (), pricing), Rules(length_max=4, notice_hours=1), by_hour=True
+    )
 
 
 def _rent(
@@ -241,6 +253,19 @@ RENTALS: tuple[Stall, ...] = (
         "instruction on the shore.",
         Choice("Одноместный", "Single", 2200, 4, ((summer, 2600),), lent(8000, weekend=2500)),
         Choice("Двухместный", "Double", 3300, 2, ((summer, 3900),), lent(12000, weekend=3700)),
+    ),
+    _rent(
+        "tennis-court",
+        "sport",
+        _PARK,
+        "Теннисный корт по часам",
+        "Tennis court by the hour",
+        "Два корта под соснами: один грунтовый, другой с твёрдым покрытием. Свет, душ и ракетки — "
+        "на месте, мячи свои или наши. Играем в любую погоду, кроме ливня.",
+        "Two courts among the pines, one clay and one hard. Floodlights, showers and rackets are "
+        "here; bring your own balls or borrow ours. Only heavy rain stops play.",
+        _court("Грунт", "Clay", 1200, 1600),
+        _court("Хард", "Hard", 900, 1200),
     ),
     _rent(
         "cross-country-ski",

@@ -76,6 +76,7 @@ class Choice:
     """Other prices, in roubles."""
     pricing: Pricing = PLAIN
     rules: Rules = NO_RULES
+    by_hour: bool = False
 
     def draft(self, today: date) -> OfferDraft:
         """As a seller writes it."""
@@ -90,6 +91,7 @@ class Choice:
             price=self.price * 100,
             seasons=tuple(sorted(written, key=lambda season: season.first)),
             pricing=self.pricing,
+            by_hour=self.by_hour,
         )
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -32,9 +33,9 @@ from dvor.contracts.pricing import Pricing
 from dvor.kernel import caller, clock
 from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.money import Money
-from dvor.kernel.periods import DateRange
+from dvor.kernel.periods import DateRange, HourRange
 from dvor.kernel.texts import gettext as _
-from dvor.web import calendars, prices
+from dvor.web import calendars, hours, prices
 from dvor.web.forms import Form, attempt
 from dvor.web.instead import NOTHING, Instead, instead_of
 from dvor.web.seating import Hall
@@ -82,6 +83,14 @@ class Box:
     """What is chosen, priced; empty where it cannot be bought."""
     hall: Hall | None = None
     """Its seats, where they have numbers."""
+    picker: hours.Picker | None = None
+    """The choice of hours, where it is let by the hour."""
+    hours: HourRange | None = None
+
+    @property
+    def period(self) -> DateRange | HourRange | None:
+        """For when it is asked."""
+        return self.dates or self.hours
 
     instead: Instead = NOTHING
     """Why nothing of it can be had on the dates, and what can."""
@@ -125,6 +134,26 @@ def _pick(choices: Sequence[Choice], chosen: UUID | None) -> Choice | None:
     )
 
 
+def by_hour(listing: Listing, form: Form) -> bool:
+    """Whether the page is about hours; where some offers have days, the address says so."""
+    offers = listing.offers[:OFFERS_MAX]
+    if not any(offer.by_hour for offer in offers):
+        return False
+    return form["by"] == "hour" or all(offer.by_hour for offer in offers)
+
+
+def is_mixed(listing: Listing) -> bool:
+    """Whether some of it is let by the hour and some by the day."""
+    return len({offer.by_hour for offer in listing.offers[:OFFERS_MAX]}) > 1
+
+
+def offers_of(listing: Listing, form: Form) -> tuple[Offer, ...]:
+    """The offers that the page is about."""
+    hourly = by_hour(listing, form)
+    offers = listing.offers[:OFFERS_MAX]
+    return tuple(offer for offer in offers if offer.by_hour is hourly)
+
+
 def zone_of(listing: Listing) -> ZoneInfo:
     """The zone of the listing's place, in which its days begin."""
     return ZoneInfo(listing.place.timezone if listing.place else "Europe/Moscow")
@@ -156,23 +185,43 @@ def asked_dates(form: Form, today: date) -> DateRange | None:
 async def box(listing: Listing, form: Form, catalog: Catalog, inventory: Inventory) -> Box:
     """Fill the box of a listing's page from what the address asks for."""
     today = today_at(listing)
-    dates = asked_dates(form, today) if listing.kind in DATED else None
+    offers, hourly = offers_of(listing, form), by_hour(listing, form)
+    picker = None
+    if hourly:
+        picker = await hours.picker(offers, form, zone_of(listing), today, inventory)
+    dated = listing.kind in DATED and not hourly
+    dates = asked_dates(form, today) if dated else None
+    period = picker.hours if picker else dates
     quantity = asked_quantity(form)
-    free = await _free(listing, dates, form, inventory)
-    totals = await _totals(listing, dates, catalog) if dates else {}
+    free = {}
+    if period or listing.kind not in DATED:
+        free = await _free(offers, period, form, inventory)
+    totals = await _totals(offers, period, catalog) if period else {}
     choices = tuple(
-        Choice(offer, free.get(offer.id, 0), totals.get(offer.id, offer.price))
-        for offer in listing.offers[:OFFERS_MAX]
+        Choice(offer, free.get(offer.id, 0), totals.get(offer.id, offer.price)) for offer in offers
     )
     chosen = form.identifier("offer") or form.identifier("offer_id")
     wanted = _wanted(choices, chosen, quantity, form)
-    lines = await _priced(wanted, dates, catalog) if dates or listing.kind not in DATED else ()
-    found = Box(choices, chosen, quantity, dates, form, today, over(listing), wanted, lines)
+    lines: tuple[PricedLine, ...] = ()
+    if period or listing.kind not in DATED:
+        lines = await _priced(wanted, period, catalog)
+    found = Box(
+        *(choices, chosen, quantity, dates, form, today, over(listing), wanted, lines),
+        picker=picker,
+        hours=picker.hours if picker else None,
+    )
     if dates is None or found.available or form.refused or not choices:
         return found
     claim = Claim(offer_id=chosen or choices[0].offer.id, quantity=quantity, dates=dates)
     instead = await instead_of(claim, f"/listings/{listing.id}", inventory, catalog)
     return replace(found, instead=instead)
+
+
+def _period(period: DateRange | HourRange | None) -> dict[str, Any]:
+    """A period as the contracts take it."""
+    if isinstance(period, HourRange):
+        return {"hours": period}
+    return {"dates": period} if period else {}
 
 
 def _wanted(
@@ -191,9 +240,10 @@ def _wanted(
 
 
 async def _priced(
-    wanted: Mapping[UUID, int], dates: DateRange | None, catalog: Catalog
+    wanted: Mapping[UUID, int], period: DateRange | HourRange | None, catalog: Catalog
 ) -> tuple[PricedLine, ...]:
-    lines = tuple(QuoteLine(offer_id=i, quantity=n, dates=dates) for i, n in wanted.items())
+    when = _period(period)
+    lines = tuple(QuoteLine(offer_id=i, quantity=n, **when) for i, n in wanted.items())
     if not lines:
         return ()
     quote = await attempt(catalog.quote(lines), *_UNPRICED)
@@ -245,26 +295,27 @@ def _within(text: str, least: int, most: int) -> int:
 
 
 async def _free(
-    listing: Listing, dates: DateRange | None, form: Form, inventory: Inventory
+    offers: Sequence[Offer],
+    period: DateRange | HourRange | None,
+    form: Form,
+    inventory: Inventory,
 ) -> dict[UUID, int]:
-    if listing.kind in DATED and dates is None:
-        return {}
-    ids = tuple(offer.id for offer in listing.offers[:OFFERS_MAX])
-    found = await attempt(inventory.free(ids, dates), *_TROUBLE)
+    ids = tuple(offer.id for offer in offers)
+    found = await attempt(inventory.free(ids, **_period(period)), *_TROUBLE)
     if isinstance(found, Refusal):
         form.trouble = _(found.text(), **found.details)
         return {}
     return {item.offer_id: item.free for item in found.items}
 
 
-async def _totals(listing: Listing, dates: DateRange, catalog: Catalog) -> dict[UUID, Money]:
-    lines = tuple(
-        QuoteLine(offer_id=offer.id, quantity=1, dates=dates)
-        for offer in listing.offers[:OFFERS_MAX]
-    )
+async def _totals(
+    offers: Sequence[Offer], period: DateRange | HourRange, catalog: Catalog
+) -> dict[UUID, Money]:
+    when = _period(period)
+    lines = tuple(QuoteLine(offer_id=offer.id, quantity=1, **when) for offer in offers)
     quote = await attempt(catalog.quote(lines), *_UNPRICED)
     if isinstance(quote, Refusal):  # a draft seen by its seller
-        return {offer.id: offer.price.times(dates.length) for offer in listing.offers}
+        return {offer.id: offer.price.times(period.length) for offer in offers}
     return {line.offer.id: line.total for line in quote.lines}
 
 
@@ -273,7 +324,7 @@ async def days_free(
 ) -> dict[UUID, Mapping[date, int]]:
     """What is free of each offer on the days that the calendar from `first` on shows."""
     shown = calendars.span(first)
-    offers = listing.offers[:OFFERS_MAX]
+    offers = [offer for offer in listing.offers[:OFFERS_MAX] if not offer.by_hour]
     found = await asyncio.gather(
         *(attempt(inventory.calendar(offer.id, shown), *_TROUBLE) for offer in offers)
     )
@@ -292,7 +343,8 @@ def calendar(
     today = today_at(listing)
     before, after = calendars.neighbours(first, today)
     language = caller.current().language
-    offers = [(offer, free.get(offer.id, {})) for offer in listing.offers[:OFFERS_MAX]]
+    days = [offer for offer in listing.offers[:OFFERS_MAX] if not offer.by_hour]
+    offers = [(offer, free.get(offer.id, {})) for offer in days]
     return {
         "months": calendars.months(first, today, offers, quantity, language),
         "first": first.strftime("%Y-%m"),

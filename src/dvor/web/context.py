@@ -17,7 +17,7 @@ from dvor.kernel.http import contract, page_router
 from dvor.kernel.http.routing import host
 from dvor.kernel.money import Money, shown
 from dvor.kernel.pages import Templates, page
-from dvor.web import notices, pictures, prices
+from dvor.web import hours, notices, pictures, prices
 from dvor.web.forms import attempt
 
 GUEST_COOKIE = "guest"
@@ -27,6 +27,7 @@ templates.environment.filters["picture"] = pictures.address
 templates.environment.filters["minor"] = lambda amount, currency: shown(
     Money(amount=amount, currency=currency), caller.current().language
 )
+templates.environment.filters["hours"] = hours.shown
 templates.environment.filters["price_rows"] = prices.rows
 templates.environment.filters["deposits"] = prices.deposits
 templates.environment.globals["deposit_words"] = prices.deposit_words

@@ -89,6 +89,7 @@ class FakeCatalog:
                 offer=self._facts(line.offer_id),
                 quantity=line.quantity,
                 dates=line.dates,
+                hours=line.hours,
                 units=1,
                 unit_price=Money(amount=PRICE, currency="RUB"),
                 total=Money(amount=PRICE * line.quantity, currency="RUB"),

@@ -12,6 +12,7 @@ from dvor.contracts.availability import AvailabilitySearch, AvailableOffers, Exp
 from dvor.contracts.calendars import CalendarImport, CalendarSource, Feed, OfferCalendars
 from dvor.contracts.catalog import Kind
 from dvor.contracts.closures import Bookings, Closure, Closures, Occupancies, Units
+from dvor.contracts.hours import DayHours
 from dvor.contracts.inventory import (
     Calendar,
     Claim,
@@ -105,6 +106,12 @@ async def calendar(
 ) -> Calendar:
     """Free units of each day from `start` up to, not including, `end`."""
     return await inventory.calendar(offer_id, dates)
+
+
+@router.get("/offers/{offer_id}/hours")
+async def hours(offer_id: UUID, day: date, inventory: InventoryContract) -> DayHours:
+    """Free units of each hour of a day where the place is."""
+    return await inventory.hours(offer_id, day)
 
 
 @router.get("/availability")

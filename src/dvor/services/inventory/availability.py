@@ -72,9 +72,12 @@ def barred(
     now: datetime,
     horizon_days: int,
 ) -> list[UUID]:
-    """Offers let by the day (or hour) whose rules refuse these dates (or hours), on sale or not."""
-    unit = Unit.DAY if dates else Unit.HOUR
-    return [
+    """Offers whose rules refuse these dates (or hours), on sale or not; and those let by the hour
+    where dates are asked for, or the other way round.
+    """
+    unit, other = (Unit.DAY, Unit.HOUR) if dates else (Unit.HOUR, Unit.DAY)
+    offers = list(offers)
+    return [offer.id for offer in offers if offer.unit is other] + [
         offer.id
         for offer in offers
         if offer.unit is unit

@@ -6,12 +6,10 @@ from uuid import UUID
 from dvor.contracts.catalog import Kind
 from dvor.contracts.inventory import Rules
 from dvor.kernel.db import Connection, Record
-from dvor.kernel.periods import DateRange
 from dvor.services.inventory.slots import (
     NO_RULES,
     TIMELESS_SLOT,
     Offer,
-    slot_of,
 )
 
 _SEATS_LEFT = """
@@ -185,19 +183,19 @@ async def supplies(db: Connection, offer_ids: Sequence[UUID]) -> list[Record]:
     )
 
 
-async def calendar(db: Connection, offer_id: UUID, dates: DateRange) -> list[Record]:
-    """Kind, slot and free units of each day; no rows for an unknown offer."""
+async def calendar(db: Connection, offer_id: UUID, span: range) -> list[Record]:
+    """Kind, slot and free units of each slot; no rows for an unknown offer."""
     return await db.fetch(
         """
-        SELECT o.kind, day.slot, coalesce(c.capacity - c.held - c.sold, o.quantity) AS free
+        SELECT o.kind, span.slot, coalesce(c.capacity - c.held - c.sold, o.quantity) AS free
         FROM offers o
-        CROSS JOIN generate_series($2::int, $3::int - 1) AS day (slot)
-        LEFT JOIN cells c ON c.offer_id = o.offer_id AND c.slot = day.slot
-        WHERE o.offer_id = $1 ORDER BY day.slot
+        CROSS JOIN generate_series($2::int, $3::int - 1) AS span (slot)
+        LEFT JOIN cells c ON c.offer_id = o.offer_id AND c.slot = span.slot
+        WHERE o.offer_id = $1 ORDER BY span.slot
         """,
         offer_id,
-        slot_of(dates.start),
-        slot_of(dates.end),
+        span.start,
+        span.stop,
     )
 
 

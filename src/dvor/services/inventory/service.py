@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from dvor.contracts.availability import AvailabilitySearch, AvailableOffers, Explanation
@@ -17,6 +17,7 @@ from dvor.contracts.calendars import (
 )
 from dvor.contracts.catalog import Catalog, Kind, ListingStatus, OfferFacts
 from dvor.contracts.closures import Bookings, Closure, Closures, Occupancies, UnknownClosure
+from dvor.contracts.hours import DayHours
 from dvor.contracts.inventory import (
     Calendar,
     Claim,
@@ -58,6 +59,7 @@ from dvor.services.inventory import (
     slots,
     waiting_queries,
 )
+from dvor.services.inventory import hours as hours_of
 from dvor.services.inventory.allocation import Confirm, Expire, Release
 from dvor.services.inventory.calendars import Calendars
 from dvor.services.inventory.closures import ClosureDesk
@@ -139,7 +141,7 @@ class InventoryService:
 
     async def calendar(self, offer_id: UUID, dates: DateRange) -> Calendar:
         """Free units of each day."""
-        rows = await queries.calendar(self.db, offer_id, dates)
+        rows = await queries.calendar(self.db, offer_id, slots.slots(dates))
         if not rows:
             raise UnknownSupply(offer_id=offer_id)
         if not slots.is_dated(Kind(rows[0]["kind"])):
@@ -165,6 +167,12 @@ class InventoryService:
             barred = availability.barred(offers.values(), dates, hours, now, horizon)
             found |= dict.fromkeys(barred, 0)
         return FreeList(items=tuple(Free(offer_id=i, free=max(found.get(i, 0), 0)) for i in asked))
+
+    async def hours(self, offer_id: UUID, day: date) -> DayHours:
+        """Free units of each hour of a local day."""
+        return await hours_of.of_day(
+            self.db, offer_id, day, clock.now(), self.settings.horizon_days
+        )
 
     async def available(self, search: AvailabilitySearch) -> AvailableOffers:
         """Which offers on sale can be had."""

@@ -90,6 +90,7 @@ class Carts:
                 wish.dates.start if wish.dates else None,
                 wish.dates.end if wish.dates else None,
                 wish.seats,
+                wish.hours,
             )
             for wish in wishes
         ]
@@ -237,11 +238,13 @@ class Carts:
             if not facts.items:
                 return None
             offer = facts.items[0]
-            units = wish.dates.length if wish.dates else 1
+            period = wish.dates or wish.hours
+            units = period.length if period else 1
             line = PricedLine(
                 offer=offer,
                 quantity=wish.quantity,
                 dates=wish.dates,
+                hours=wish.hours,
                 units=units,
                 unit_price=offer.price,
                 total=offer.price.times(units * wish.quantity),
@@ -277,6 +280,7 @@ def _line(stored: StoredLine, priced: PricedLine, problem: str) -> CartLine:
         timezone=priced.offer.timezone,
         parts=priced.parts,
         deposit=priced.deposit,
+        hours=stored.hours,
         seats=stored.seats,
     )
 

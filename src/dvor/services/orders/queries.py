@@ -9,6 +9,7 @@ from dvor.contracts.catalog import Quote
 from dvor.contracts.orders import OrderSearch, Viewpoint
 from dvor.kernel import ids
 from dvor.kernel.db import Connection, Record, Tx
+from dvor.kernel.periods import HourRange
 from dvor.services.orders.rules import StoredLine
 
 
@@ -37,14 +38,17 @@ async def make_cart(db: Connection, customer_id: UUID | None, guest_hash: bytes 
 async def cart_lines(db: Connection, cart_id: UUID) -> list[StoredLine]:
     """The lines of a cart, oldest first."""
     rows = await db.fetch(
-        "SELECT id, offer_id, quantity, start_date, end_date, seats FROM cart_lines"
-        " WHERE cart_id = $1 ORDER BY position",
+        "SELECT id, offer_id, quantity, start_date, end_date, seats, hours_from, hours_until"
+        " FROM cart_lines WHERE cart_id = $1 ORDER BY position",
         cart_id,
     )
     return [_stored(row) for row in rows]
 
 
 def _stored(row: Record) -> StoredLine:
+    hours = None
+    if row["hours_from"]:
+        hours = HourRange(start=row["hours_from"], end=row["hours_until"])
     return StoredLine(
         row["id"],
         row["offer_id"],
@@ -52,7 +56,12 @@ def _stored(row: Record) -> StoredLine:
         row["start_date"],
         row["end_date"],
         tuple(row["seats"]),
+        hours,
     )
+
+
+def _ends(hours: HourRange | None) -> tuple[datetime | None, datetime | None]:
+    return (hours.start, hours.end) if hours else (None, None)
 
 
 async def advance_cart(
@@ -79,10 +88,13 @@ async def replace_cart_lines(tx: Tx, cart_id: UUID, lines: Sequence[StoredLine])
         [line.id for line in lines],
     )
     await tx.executemany(
-        "INSERT INTO cart_lines (id, cart_id, offer_id, quantity, start_date, end_date, seats)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        "INSERT INTO cart_lines (id, cart_id, offer_id, quantity, start_date, end_date, seats,"
+        " hours_from, hours_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
         " ON CONFLICT (id) DO UPDATE SET quantity = excluded.quantity, seats = excluded.seats",
-        [(n.id, cart_id, n.offer_id, n.quantity, n.start, n.end, list(n.seats)) for n in lines],
+        [
+            (n.id, cart_id, n.offer_id, n.quantity, n.start, n.end, list(n.seats), *_ends(n.hours))
+            for n in lines
+        ],
     )
 
 
@@ -140,8 +152,9 @@ async def insert_order(
     await tx.executemany(
         "INSERT INTO order_lines (id, order_id, position, offer_id, listing_id, seller_id, kind,"
         " title, name, picture, quantity, start_date, end_date, starts_at, timezone, units,"
-        " day_prices, unit_price, total, parts, deposit, seats)"
-        " VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22)",
+        " day_prices, unit_price, total, parts, deposit, seats,"
+        " hours_from, hours_until) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,"
+        "$17,$18,$19,$20,$21,$22,$23,$24)",
         [
             (
                 ids.derived(order_id, "line", position),
@@ -166,6 +179,7 @@ async def insert_order(
                 [part.model_dump(exclude_defaults=True) for part in line.parts],
                 line.deposit.amount if line.deposit else 0,
                 list(seats[position]),
+                *_ends(line.hours),
             )
             for position, line in enumerate(quote.lines)
         ],
@@ -201,7 +215,7 @@ SELECT o.*, (
     SELECT json_agg(l ORDER BY l.position) FROM (
         SELECT id, offer_id, listing_id, seller_id, kind, title, name, picture, quantity,
             start_date, end_date, starts_at, timezone, units, unit_price, total, parts, deposit,
-            seats, position
+            seats, hours_from, hours_until, position
         FROM order_lines WHERE order_id = o.id
     ) l
 ) AS lines, (
@@ -235,8 +249,8 @@ async def version(db: Connection, order_id: UUID) -> int | None:
 async def line_wishes(db: Connection, order_id: UUID) -> list[StoredLine]:
     """What an order's lines claim."""
     rows = await db.fetch(
-        "SELECT id, offer_id, quantity, start_date, end_date, seats FROM order_lines"
-        " WHERE order_id = $1 ORDER BY position",
+        "SELECT id, offer_id, quantity, start_date, end_date, seats, hours_from, hours_until"
+        " FROM order_lines WHERE order_id = $1 ORDER BY position",
         order_id,
     )
     return [_stored(row) for row in rows]

@@ -10,7 +10,7 @@ from dvor.contracts.catalog import Quote, QuoteLine
 from dvor.contracts.inventory import Claim, LimitReached
 from dvor.contracts.orders import CartFull, OrderStatus, Wish
 from dvor.contracts.payments import PaymentStatus
-from dvor.kernel.periods import DateRange
+from dvor.kernel.periods import DateRange, HourRange
 
 CART_LINES_MAX = 50
 QUANTITY_MAX = 1000
@@ -29,6 +29,7 @@ class StoredLine:
     end: date | None
     seats: tuple[str, ...] = ()
     """Chosen ones; fewer than `quantity` until the rest is held."""
+    hours: HourRange | None = None
 
     @property
     def dates(self) -> DateRange | None:
@@ -40,7 +41,11 @@ class StoredLine:
     def wish(self) -> Wish:
         """What the customer wants by this line."""
         return Wish(
-            offer_id=self.offer_id, quantity=self.quantity, dates=self.dates, seats=self.seats
+            offer_id=self.offer_id,
+            quantity=self.quantity,
+            dates=self.dates,
+            hours=self.hours,
+            seats=self.seats,
         )
 
     def plus(self, other: "StoredLine") -> "StoredLine":
@@ -56,13 +61,13 @@ class StoredLine:
 
 
 def joined(lines: Sequence[StoredLine], extra: Iterable[StoredLine]) -> list[StoredLine]:
-    """The lines with more added: equal ones (same offer, same dates) become one.
+    """The lines with more added: equal ones (same offer, same dates or hours) become one.
 
     Raises CartFull beyond 50 lines, LimitReached beyond 50 seats of one tier.
     """
-    found = {(line.offer_id, line.start, line.end): line for line in lines}
+    found = {(line.offer_id, line.start, line.end, line.hours): line for line in lines}
     for line in extra:
-        key = (line.offer_id, line.start, line.end)
+        key = (line.offer_id, line.start, line.end, line.hours)
         old = found.get(key)
         found[key] = old.plus(line) if old else line
         if len(found[key].seats) > SEATS_MAX:
@@ -75,7 +80,9 @@ def joined(lines: Sequence[StoredLine], extra: Iterable[StoredLine]) -> list[Sto
 def quote_lines(wishes: Iterable[Wish]) -> tuple[QuoteLine, ...]:
     """Wishes as the catalogue wants to price them."""
     return tuple(
-        QuoteLine(offer_id=wish.offer_id, quantity=wish.quantity, dates=wish.dates)
+        QuoteLine(
+            offer_id=wish.offer_id, quantity=wish.quantity, dates=wish.dates, hours=wish.hours
+        )
         for wish in wishes
     )
 

@@ -69,6 +69,9 @@ def _line(line: dict[str, Any], currency: str) -> OrderLine:
     dates = None
     if line["start_date"]:
         dates = {"start": line["start_date"], "end": line["end_date"]}
+    hours = None
+    if line["hours_from"]:
+        hours = {"start": line["hours_from"], "end": line["hours_until"]}
     return OrderLine.model_validate(
         {
             "id": line["id"],
@@ -81,6 +84,7 @@ def _line(line: dict[str, Any], currency: str) -> OrderLine:
             "picture": line["picture"],
             "quantity": line["quantity"],
             "dates": dates,
+            "hours": hours,
             "starts_at": line["starts_at"],
             "timezone": line["timezone"],
             "units": line["units"],

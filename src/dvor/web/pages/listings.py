@@ -13,11 +13,11 @@ from dvor.contracts.catalog import Catalog, Category, Kind, Listing
 from dvor.contracts.identity import Identity
 from dvor.contracts.inventory import Inventory
 from dvor.contracts.orders import Orders
-from dvor.kernel import caller
+from dvor.kernel import caller, clock
 from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.http import contract, page_router
 from dvor.kernel.money import Money, decimal
-from dvor.web import booking, calendars, seating
+from dvor.web import booking, calendars, hours, seating
 from dvor.web.context import Visiting, guest_of, settings_of, templates
 from dvor.web.forms import Form, attempt, clean
 
@@ -25,6 +25,7 @@ router = page_router()
 
 ASKED = (
     "start", "end", "quantity", "offer", "offer_id", "month", "best", "accessible",
+    "by", "day", "from_hour", "to_hour",
 )  # fmt: skip
 COUNTED = re.compile(r"quantity-[0-9a-f-]{36}")
 
@@ -50,18 +51,21 @@ async def show(
     """The page of a listing, with the booking box for what the address asks for."""
     listing = await catalog.listing(listing_id)
     form = _asked(request)
+    zone = booking.zone_of(listing)
     box = await booking.box(listing, form, catalog, inventory)
     if listing.kind is Kind.EVENT:
         mine = await seating.own_seats(listing, orders, guest_of(request))
         box = replace(box, hall=await seating.hall(listing, form, inventory, mine))
-    dated = listing.kind in booking.DATED
+    hourly = booking.by_hour(listing, form)
+    dated = listing.kind in booking.DATED and not hourly
     seller = await attempt(identity.profiles((listing.seller_id,)), Unavailable)
     categories = await catalog.categories()
     return await visit.page(
-        "browse/listing.html", listing=listing, box=box, dated=dated,
+        "browse/listing.html", listing=listing, box=box, dated=dated, hourly=hourly,
+        mixed=booking.is_mixed(listing), where=hours.zone_words(zone, clock.now()),
         calendar=await _calendar(listing, form, box.quantity, inventory) if dated else None,
         seller=None if isinstance(seller, Refusal) or not seller.items else seller.items[0],
-        trail=_trail(listing, categories.items), zone=booking.zone_of(listing).key,
+        trail=_trail(listing, categories.items), zone=zone.key,
         hold_minutes=settings_of(request).hold_ttl_seconds // 60,
         own=caller.current().user_id == listing.seller_id,
         terms=await booking.asked_of(listing, inventory),

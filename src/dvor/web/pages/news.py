@@ -67,6 +67,8 @@ async def follow(
         return Response(status_code=204)  # nothing will change; tells the browser not to come back
     asked = request.query_params
     form = Form({name: clean(asked.get(name, ""))[:40] for name in ASKED})
+    if booking.by_hour(listing, form):
+        return Response(status_code=204)  # what is free is asked for with each choice
     today, dated = booking.today_at(listing), listing.kind in booking.DATED
     sight = Sight(
         listing,

@@ -49,7 +49,7 @@ from dvor.kernel.periods import DateRange
 from dvor.kernel.texts import N_
 from dvor.kernel.texts import gettext as _
 from dvor.kernel.texts import refusal as said
-from dvor.web import notices
+from dvor.web import hours, notices
 from dvor.web.context import GUEST_COOKIE, Visit, Visiting, guest_of, settings_of
 from dvor.web.forms import Form, attempt, identifier, local_path, typed
 from dvor.web.instead import NOTHING, Instead, Way, instead_of
@@ -177,6 +177,7 @@ async def check_out(request: Request, visit: Visiting, orders: OrdersHere) -> Re
 _ADVICE: dict[type[Refusal], str] = {
     InThePast: N_("These dates have passed. Choose later ones."),
     NeedsDates: N_("Choose the dates first."),
+    NeedsHours: N_("Choose from when to when."),
     WrongDates: N_("Choose the dates first."),
     MixedCurrencies: N_(
         "Your cart has prices in another currency. Check it out first, then add this."
@@ -205,6 +206,8 @@ def _sold_out(refusal: SoldOut) -> str:
         return _(
             "Seat {seat} has just been taken by somebody else. Choose another.", seat=refusal.seat
         )
+    if refusal.hour:
+        return _("Some of these hours have just been taken. Choose others.")
     day = day_month(refusal.day)
     if not refusal.left:
         if day:
@@ -219,7 +222,7 @@ def _sold_out(refusal: SoldOut) -> str:
 
 def _wishes(form: Form) -> list[Wish]:
     """What the form asks for; zero quantities are left out."""
-    dates = None
+    dates, during = None, hours.asked_hours(form)
     if form["start"] or form["end"]:
         first, last = form.day("start"), form.day("end")
         if first and last and first < last and (last - first).days <= 366:
@@ -233,7 +236,7 @@ def _wishes(form: Form) -> list[Wish]:
         offer_id = identifier(offer)
         quantity = form.whole(name, 0, QUANTITY_MAX, empty=1 if name == "quantity" else 0)
         if offer_id and quantity:
-            wishes.append(Wish(offer_id=offer_id, quantity=quantity, dates=dates))
+            wishes.append(Wish(offer_id=offer_id, quantity=quantity, dates=dates, hours=during))
     wishes += _seats(form)
     return [] if form.errors else wishes
 
@@ -304,6 +307,9 @@ def _removed(line: CartLine) -> notices.Notice:
     fields = {"offer_id": str(line.offer_id), "quantity": str(line.quantity), "back": "/cart"}
     if line.dates:
         fields |= {"start": line.dates.start.isoformat(), "end": line.dates.end.isoformat()}
+    if line.hours:
+        ends = hours.value(line.hours.start), hours.value(line.hours.end)
+        fields |= dict(zip(("from_hour", "to_hour"), ends, strict=True))
     title = line.title.of(caller.current().language)
     return notices.Notice(
         "done", _("Removed: {title}.", title=title), undo_path="/cart/lines", undo_fields=fields
