@@ -187,7 +187,7 @@ async def _both_sizes(service: InventoryService, claims: int) -> dict[str, Any]:
         share = "SELECT avg(sold_out::int)::float FROM cells WHERE slot = $1"
         middle = slots.slot_of(clock.now().date()) + DAYS // 2
         sizes[str(size)] = {
-            "claims": await service.db.fetchval("SELECT count(*) FROM claims"),
+            "claims": await service.db.fetchval("SELECT count(*) FROM holds"),
             "cells": await service.db.fetchval("SELECT count(*) FROM cells"),
             "sold_out_on_a_day": round(await service.db.fetchval(share, middle), 2),
             "shapes": {name: await measured(service, ask) for name, ask in SHAPES.items()},

@@ -150,6 +150,8 @@ METHODS: dict[str, Arguments] = {
     "inventory.set_supply": _from(of(offer_id=lambda w: offer_of(w.product)), 100_000),
     "inventory.supplies": _read(lambda w, who: (offer_of(w.product),)),
     "inventory.set_rules": _from(of(offer_id=lambda w: offer_of(w.product)), Rules()),
+    "inventory.reserve": _read(lambda w, who: (Claim(offer_id=offer_of(w.product), quantity=1),)),
+    "inventory.let_go": _args(uuid4()),
     "inventory.rules": _read(lambda w, who: (offer_of(w.product),)),
     "inventory.calendar": _from(of(offer_id=lambda w: offer_of(w.stay)), stay_dates()),
     "inventory.hours": _from(closure_calls.hours),

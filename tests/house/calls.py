@@ -132,6 +132,14 @@ async def _draft_supply(w: World, _who: Person) -> Call:
     return Call({"offer_id": offer_of(w.hidden)}, {"body": {"quantity": 3}})
 
 
+async def _reserve(w: World, _who: Person) -> Call:
+    return Call(more={"body": {"claims": [{"offer_id": str(offer_of(w.product)), "quantity": 1}]}})
+
+
+async def _let_go(_w: World, _who: Person) -> Call:
+    return Call({"key": uuid4()})
+
+
 async def _rules(w: World, _who: Person) -> Call:
     return Call({"offer_id": offer_of(w.product)}, {"body": {}})
 
@@ -308,6 +316,8 @@ ROUTES: dict[str, Build] = {
     "GET /api/v1/availability/search": _with(params={"kind": "product"}),
     "PUT /api/v1/offers/{offer_id}/supply": _supply,
     "PUT /api/v1/offers/{offer_id}/rules": _rules,
+    "POST /api/v1/holds": _reserve,
+    "DELETE /api/v1/holds/{key}": _let_go,
     "GET /api/v1/offer-rules": _offer_rules,
     "GET /api/v1/listings/{listing_id}/seat-map": event,
     "PUT /api/v1/listings/{listing_id}/seat-map": _seat_map,

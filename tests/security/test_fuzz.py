@@ -24,7 +24,7 @@ EXAMPLES = 30
 def schema() -> dict[str, Any]:
     """The OpenAPI schema of everything."""
     house = topology.assemble(Settings())
-    routers = [router for service in topology.SERVICES for router in service.routers]
+    routers = [router for s in topology.SERVICES for router in (*s.hot_routers, *s.routers)]
     return build_app(house, routers, Callers(None, 0)).openapi()
 
 

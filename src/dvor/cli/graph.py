@@ -24,7 +24,7 @@ def _calls(services: Sequence[Service]) -> Table:
         table.add_row(
             service.name,
             ", ".join(service.calls) or "-",
-            str(sum(len(router.routes) for router in service.routers)),
+            str(sum(len(router.routes) for router in (*service.hot_routers, *service.routers))),
             ", ".join(task.name for task in service.tasks) or "-",
             ", ".join(timer.name for timer in service.timers) or "-",
         )

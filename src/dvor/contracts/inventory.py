@@ -402,6 +402,19 @@ class Inventory(Protocol):
         """
         ...
 
+    async def reserve(self, claims: Claims) -> Hold:
+        """Hold units for the signed-in person, e.g. for a box office while it talks.
+
+        The request's key names the hold for this person: the same request again answers the same
+        hold. Raises what `hold` raises; KeyMissing; KeyReused where other claims were asked for
+        under this key.
+        """
+        ...
+
+    async def let_go(self, key: UUID) -> Hold:
+        """Free what the caller has reserved under a key; harmless when repeated."""
+        ...
+
     async def get_hold(self, hold_id: UUID) -> Hold:
         """A hold. Services only. Raises UnknownHold."""
         ...

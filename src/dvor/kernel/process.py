@@ -163,7 +163,8 @@ class Process:
     def app(self) -> FastAPI:
         """The HTTP application of what runs here."""
         served = self.services if self.settings.edge else self.here
-        routers = [router for service in served for router in service.routers]
+        routers = [router for service in served for router in service.hot_routers]
+        routers += [router for service in served for router in service.routers]
         if self.settings.runs("web"):
             routers += self._pages
         identity = next((s for s in self.services if s.name == "identity"), None)

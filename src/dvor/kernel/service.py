@@ -21,6 +21,8 @@ class Service:
     calls: tuple[str, ...] = ()
     """Services it calls: only ones that stand before it in the topology."""
     routers: tuple[Any, ...] = ()
+    hot_routers: tuple[Any, ...] = ()
+    """Asked so often that they stand before all others: routes are tried one after the other."""
     handlers: Mapping[type[Event], Handler] = field(default_factory=dict)
     tasks: tuple[Task, ...] = ()
     timers: tuple[Timer, ...] = ()

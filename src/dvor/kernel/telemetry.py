@@ -105,6 +105,11 @@ def carried() -> dict[str, str]:
     return headers
 
 
+def tracing() -> bool:
+    """Whether traces are taken."""
+    return _on
+
+
 @contextmanager
 def extract(
     headers: Mapping[str, str], name: str, *, server: bool = True, **attributes: str

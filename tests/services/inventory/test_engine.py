@@ -2,6 +2,7 @@
 
 import asyncio
 from contextvars import Context
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -47,9 +48,9 @@ requests = st.lists(
 )
 
 
-def blank() -> Books:
+def blank(now: datetime | None = None) -> Books:
     cells = {(number, 0): Cell(offer.quantity, 0, 0) for number, offer in OFFERS.items()}
-    return Books(clock.now(), TERMS, {}, OFFERS, cells)
+    return Books(now or clock.now(), TERMS, {}, OFFERS, cells)
 
 
 def counters(books: Books) -> dict[Any, tuple[int, int, int]]:
@@ -59,8 +60,8 @@ def counters(books: Books) -> dict[Any, tuple[int, int, int]]:
 class TestAllocate:
     @given(requests, st.integers(0, 25))
     def test_one_batch_or_two_makes_no_difference(self, asked: list[Request], cut: int) -> None:
-        whole, parted = blank(), blank()
-        parted.now = whole.now
+        whole = blank()
+        parted = blank(whole.now)
         verdicts = allocate(whole, asked)
         others = [*allocate(parted, asked[:cut]), *allocate(parted, asked[cut:])]
         assert list(map(repr, verdicts)) == list(map(repr, others))

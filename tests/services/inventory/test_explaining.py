@@ -191,4 +191,5 @@ class TestSeats:
         assert len(instead.seats) == 2 and not {"1-1", "1-2"} & set(instead.seats)
         told = await agrees(scene, Claim(offer_id=tier, quantity=1, seats=("9-9",)))
         assert told.code == "inventory.unknown_seat" and len(told.alternatives[0].seats) == 1
-        assert not (await agrees(scene, Claim(offer_id=tier, quantity=3))).possible
+        assert (await agrees(scene, Claim(offer_id=tier, quantity=3))).possible
+        assert not (await agrees(scene, Claim(offer_id=tier, quantity=7))).possible

@@ -56,7 +56,7 @@ class TestRush:
         async def look_without_locking(db: Any, holds: Any, cells: Columns) -> Any:
             rows = await db.fetch(
                 """
-                SELECT dvor_now() AS now, 1 AS number, capacity, held, sold,
+                SELECT dvor_now() AS now, 1 AS number, capacity, held, sold, waited,
                     offers.xmin AS version
                 FROM cells JOIN offers USING (offer_id) WHERE offer_id = $1
                 """,

@@ -26,7 +26,10 @@ from dvor.contracts.inventory import (
     WrongWeekday,
 )
 from dvor.kernel import clock, ids
+from dvor.kernel.caller import Caller
 from dvor.kernel.db import raw_connection
+from dvor.kernel.errors import Unauthenticated
+from dvor.kernel.idempotency import KeyMissing, KeyReused
 from dvor.kernel.periods import DateRange, HourRange
 from dvor.services.inventory import slots
 from tests.services.inventory.conftest import FakeCatalog, Nobody, Scene, nights, units
@@ -315,3 +318,38 @@ class TestSoldOutCache:
         later = engine.time.monotonic() + 61
         monkeypatch.setattr(engine.time, "monotonic", lambda: later)
         await scene.hold(units(goods))
+
+
+class TestReserve:
+    async def test_the_key_names_the_hold(self, scene: Scene) -> None:
+        goods, key = await scene.offer(quantity=3), ids.new()
+        with scene.house.calling(Caller(user_id=ids.new(), key=key)):
+            held = await scene.inventory.reserve((units(goods, 2),))
+            assert await scene.inventory.reserve((units(goods, 2),)) == held
+            with pytest.raises(KeyReused):
+                await scene.inventory.reserve((units(goods, 1),))
+            assert await scene.free(goods) == 1
+            assert (await scene.inventory.let_go(key)).status == "released"
+        assert await scene.free(goods) == 3
+
+    async def test_the_same_key_of_two_people_names_two_holds(self, scene: Scene) -> None:
+        goods, key = await scene.offer(quantity=3), ids.new()
+        found = []
+        for _ in range(2):
+            with scene.house.calling(Caller(user_id=ids.new(), key=key)):
+                found.append((await scene.inventory.reserve((units(goods),))).id)
+        assert len(set(found)) == 2
+
+    async def test_a_crowd_of_repeats_holds_once(self, scene: Scene) -> None:
+        goods, person, key = await scene.offer(quantity=50), ids.new(), ids.new()
+        with scene.house.calling(Caller(user_id=person, key=key)):
+            asked = (scene.inventory.reserve((units(goods),)) for _ in range(40))
+            assert len({hold.id for hold in await asyncio.gather(*asked)}) == 1
+        assert await scene.counters(goods) == {(50, 1, 0)}
+
+    async def test_needs_a_person_and_a_key(self, scene: Scene) -> None:
+        goods = await scene.offer()
+        with scene.house.calling(Caller(key=ids.new())), pytest.raises(Unauthenticated):
+            await scene.inventory.reserve((units(goods),))
+        with scene.house.calling(Caller(user_id=ids.new())), pytest.raises(KeyMissing):
+            await scene.inventory.reserve((units(goods),))

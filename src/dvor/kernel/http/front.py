@@ -4,6 +4,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
+from functools import cache
 from http.cookies import SimpleCookie
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -22,6 +23,12 @@ from dvor.kernel.ids import new
 VISIT_COOKIE = "visit"
 CACHE_MAX = 10_000
 """Tokens and sessions remembered for `caller_cache_seconds`."""
+
+
+NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
+"""The content security policy of what is no page: it may load nothing."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 
 
 class TooLarge(Invalid):
@@ -87,17 +94,16 @@ class Front:
             return
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
-        carried = dict(headers)
-        carried["dvor-request-id"] = (
-            given if re.fullmatch(r"[A-Za-z0-9_.-]{8,64}", given) else new().hex
-        )
+        carried = dict(headers) if telemetry.tracing() else {}
+        carried["dvor-request-id"] = given if _REQUEST_ID.fullmatch(given) else new().hex
         with telemetry.extract(carried, f"{scope['method']} {scope['path']}"):
             await self._measured(scope, receive, send, headers)
 
     async def _measured(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
         began = time.perf_counter()
         status = 500
-        context = self._page_context(scope, headers)
+        is_page = not scope["path"].startswith("/api/v1/")
+        context = self._page_context(scope, headers) if is_page else None
 
         async def finish(message: Message) -> None:
             nonlocal status
@@ -106,11 +112,12 @@ class Front:
                 self._add_headers(scope, MutableHeaders(scope=message), context)
             await send(message)
 
-        token = pages.page.set(context)
+        token = pages.page.set(context) if context else None
         try:
             await self._serve(scope, receive, finish, headers)
         finally:
-            pages.page.reset(token)
+            if token:
+                pages.page.reset(token)
             route = getattr(scope.get("route"), "path", "none")
             telemetry.HTTP_SECONDS.labels(scope["method"], route, str(status)).observe(
                 time.perf_counter() - began
@@ -126,7 +133,7 @@ class Front:
 
         language = _language(headers)
         try:
-            with asking(ANONYMOUS.model_copy(update={"language": language})):
+            with asking(_anonymous(language)):
                 caller = await self._caller(scope, headers, language)
             with asking(caller):
                 limited = _limited(receive, headers, self._settings.body_max_bytes)
@@ -134,7 +141,7 @@ class Front:
         except Refusal as refusal:
             if started:
                 raise
-            with asking(ANONYMOUS.model_copy(update={"language": language})):
+            with asking(_anonymous(language)):
                 await problems.answer(scope["path"], refusal)(scope, receive, send)
         except Exception as error:
             if started:
@@ -148,26 +155,24 @@ class Front:
             if not token:
                 if scheme:
                     raise Unauthenticated
-                return ANONYMOUS.model_copy(update={"language": language})
+                return _anonymous(language)
             try:
                 caller = await self._callers.of("token", token.strip())
             except Unauthenticated:  # clients send what they have, also to get something better
                 if not path.startswith("/api/v1/auth/"):
                     raise
                 caller = ANONYMOUS
-            return caller.model_copy(update={"language": language})
+            return _speaking(caller, language)
         session = _cookies(headers).get(self._settings.session_cookie, "")
         if not session or path.startswith(("/static/", "/pictures/")):
-            return ANONYMOUS.model_copy(update={"language": language})
+            return _anonymous(language)
         try:
             caller = await self._callers.of("session", session)
         except Unauthenticated:
             scope["dvor.session_ended"] = True
-            return ANONYMOUS.model_copy(update={"language": language})
+            return _anonymous(language)
         chosen = _cookies(headers).get("lang", "")
-        return caller.model_copy(
-            update={"language": chosen if chosen in ("ru", "en") else caller.language}
-        )
+        return _speaking(caller, chosen if chosen in ("ru", "en") else caller.language)
 
     def _page_context(self, scope: Scope, headers: Headers) -> pages.PageContext:
         cookies = _cookies(headers)
@@ -186,14 +191,16 @@ class Front:
             theme=cookies.get("theme", "") if cookies.get("theme") in ("light", "dark") else "",
         )
 
-    def _add_headers(self, scope: Scope, out: MutableHeaders, context: pages.PageContext) -> None:
+    def _add_headers(
+        self, scope: Scope, out: MutableHeaders, context: pages.PageContext | None
+    ) -> None:
         out["x-request-id"] = telemetry.request_id.get()
         out.setdefault("x-content-type-options", "nosniff")
         out.setdefault("referrer-policy", "same-origin")
         out.setdefault("cross-origin-opener-policy", "same-origin")
         if self._settings.secure:
             out.setdefault("strict-transport-security", "max-age=31536000")
-        out.setdefault("content-security-policy", policy(context.nonce))
+        out.setdefault("content-security-policy", policy(context.nonce) if context else NO_PAGE)
         if not scope["path"].startswith(("/static/", "/pictures/")):
             out.setdefault("cache-control", "private, no-store")
         html = out.get("content-type", "").startswith("text/html")
@@ -206,6 +213,17 @@ class Front:
 
     def _cookie(self, name: str, value: str, age_seconds: int) -> str:
         return cookie(self._settings, name, value, age_seconds)
+
+
+@cache
+def _anonymous(language: str) -> Caller:
+    return _speaking(ANONYMOUS, language)
+
+
+def _speaking(caller: Caller, language: str) -> Caller:
+    if caller.language == language:
+        return caller
+    return caller.model_copy(update={"language": language})
 
 
 def policy(nonce: str) -> str:

@@ -64,21 +64,26 @@ def contract(wanted: type) -> Any:
 class ApiRoute(APIRoute):
     """Unsafe methods need an Idempotency-Key and run once per key.
 
-    `openapi_extra={"x-idempotency": "none"}` exempts a route.
+    `openapi_extra={"x-idempotency": "none"}` exempts a route; with "own" the service itself does
+    what a key names only once, and answers it alike.
     """
 
     def get_route_handler(self) -> Endpoint:
         """Wrap the endpoint."""
         run = super().get_route_handler()
-        exempt = (self.openapi_extra or {}).get("x-idempotency") == "none"
-        if exempt or not (self.methods or set()) - SAFE:
+        kept_by = (self.openapi_extra or {}).get("x-idempotency")
+        if kept_by == "none" or not (self.methods or set()) - SAFE:
             return run
         service = part_of(self.endpoint.__module__)
 
         async def once(request: Request) -> Response:
             return await _run_once(request, run, host(request), service)
 
-        return once
+        async def named(request: Request) -> Response:
+            with asking(current().model_copy(update={"key": _key(request)})):
+                return await run(request)
+
+        return named if kept_by == "own" else once
 
 
 async def _run_once(request: Request, run: Endpoint, house: Host, service: str) -> Response:

@@ -11,6 +11,7 @@ SERVICE = Service(
     contract=Inventory,
     implementation=InventoryService,
     calls=("catalog",),
+    hot_routers=(api.holds,),
     routers=(api.router, api.closures, api.calendars, api.files),
     handlers=HANDLERS,
     tasks=(tasks.learn_facts, tasks.fetch_import, tasks.serve_line),

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 from uuid import UUID
 
 from dvor.contracts.inventory import (
@@ -21,9 +21,12 @@ from dvor.contracts.inventory import (
 )
 from dvor.contracts.seating import SeatsCounted
 from dvor.kernel.errors import Refusal
+from dvor.kernel.idempotency import KeyReused
 from dvor.services.inventory import rules, slots
 from dvor.services.inventory.rules import Cell, StoredHold
 from dvor.services.inventory.slots import Key, Line, Offer
+
+_NOTHING: Mapping[Key, int] = {}
 
 LIVE = (HoldStatus.HELD, HoldStatus.CONFIRMED)
 """Statuses in which a hold has units."""
@@ -63,6 +66,12 @@ class Books:
     declined: list[UUID] = field(default_factory=list)
     taken_over: list[UUID] = field(default_factory=list)
     """Holds whose units went into others."""
+    fresh_until: datetime = field(init=False)
+    """When a hold that is made now expires."""
+
+    def __post_init__(self) -> None:
+        ttl, life = self.terms.ttl_seconds, self.terms.lifetime_seconds
+        self.fresh_until = rules.deadline(self.now, self.now, ttl, life)
 
     def write(self, hold: StoredHold) -> StoredHold:
         """Put a hold in its place."""
@@ -86,8 +95,7 @@ class Books:
         return self.write(hold._replace(status=status))
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(NamedTuple):
     """Make the hold consist of exactly these claims, all or nothing, with a fresh deadline."""
 
     hold_id: UUID
@@ -101,6 +109,10 @@ class Take:
     customer_id: UUID | None = None
     instead_of: UUID | None = None
     """A hold that is given back for it."""
+    once: bool = False
+    """Ask only: a hold that exists stays as it is, and its claims must be these."""
+    limited: bool = False
+    """Some of it counts against a limit per customer."""
 
     @staticmethod
     def of(
@@ -110,6 +122,8 @@ class Take:
         seats: Mapping[int, Mapping[str, int]] = MappingProxyType({}),
         customer_id: UUID | None = None,
         instead_of: UUID | None = None,
+        *,
+        once: bool = False,
     ) -> "Take":
         """With what these claims need. `seats`: their slots by offer and name.
 
@@ -129,41 +143,26 @@ class Take:
             if offer.seated and offer.rules.per_customer:
                 # One customer's choices of different seats meet at this cell.
                 needed.setdefault((number, slots.TIMELESS_SLOT), 0)
-        return Take(hold_id, claims, tuple(lines), needed, used, customer_id, instead_of)
-
-    @property
-    def limited(self) -> bool:
-        """Whether some of it counts against a limit per customer."""
-        return any(offer.rules.per_customer for offer in self.offers.values())
+        limited = any(offer.rules.per_customer for offer in used.values())
+        return Take(
+            *(hold_id, claims, tuple(lines), needed, used, customer_id, instead_of, once, limited)
+        )
 
     def decide(self, books: Books) -> StoredHold:
         """Give back what the hold has, then judge. Raises what `Inventory.hold` raises."""
         now, terms, hold_id = books.now, books.terms, self.hold_id
         stored = books.holds.get(hold_id)
-        own: Mapping[Key, int] = {}
-        made_at = now
-        if stored is not None:
-            rules.check_renewable(stored.status)
-            if stored.status is HoldStatus.HELD:
-                own = slots.demand(stored.claims)
-            if stored.status_at(now) is HoldStatus.HELD:
-                made_at = stored.made_at
-        other = self.instead_of
-        given = books.holds.get(other) if other and other != hold_id else None
-        if given is not None and given.status_at(now) is HoldStatus.HELD:
+        if stored is not None and self.once:
+            return self._same(stored)
+        own, made_at = _renewed(stored, now) if stored else (_NOTHING, now)
+        given = self._given(books)
+        if given is not None:
             own = slots.demand([*(stored.claims if own and stored else ()), *given.claims])
-        else:
-            given = None
         offers = books.offers
         for claim, line in zip(self.claims, self.lines, strict=True):
             rules.check_rules(claim, offers[line.offer_id.int], now, terms.horizon_days)
-        limited = self.limited
-        if limited:
-            theirs = books.customers.get(self.customer_id, {}) if self.customer_id else {}
-            others = [
-                lines for other, lines in theirs.items() if other not in (hold_id, self.instead_of)
-            ]
-            rules.check_limit(self.lines, others, offers)
+        if self.limited:
+            self._check_limit(books)
         cells = books.cells
         rules.judge(self.needed, own, cells, self.lines, offers)
         for key, units in own.items():
@@ -174,13 +173,40 @@ class Take:
         if given is not None:
             books.write(given._replace(status=HoldStatus.RELEASED))
             books.taken_over.append(given.id)
-        expires_at = rules.deadline(made_at, now, terms.ttl_seconds, terms.lifetime_seconds)
+        expires_at = books.fresh_until
+        if made_at is not now:
+            expires_at = rules.deadline(made_at, now, terms.ttl_seconds, terms.lifetime_seconds)
         return books.write(
             StoredHold(
                 *(hold_id, HoldStatus.HELD, made_at, expires_at),
-                *(self.customer_id, limited, self.lines),
+                *(self.customer_id, self.limited, self.lines),
             )
         )
+
+    def _given(self, books: Books) -> StoredHold | None:
+        """The hold that is given back for this one, if it has anything left to give."""
+        other = self.instead_of
+        given = books.holds.get(other) if other and other != self.hold_id else None
+        alive = given is not None and given.status_at(books.now) is HoldStatus.HELD
+        return given if alive else None
+
+    def _same(self, stored: StoredHold) -> StoredHold:
+        if tuple(slots.claim(line) for line in stored.claims) != self.claims:
+            raise KeyReused
+        return stored
+
+    def _check_limit(self, books: Books) -> None:
+        theirs = books.customers.get(self.customer_id, {}) if self.customer_id else {}
+        mine = (self.hold_id, self.instead_of)
+        others = [lines for other, lines in theirs.items() if other not in mine]
+        rules.check_limit(self.lines, others, books.offers)
+
+
+def _renewed(stored: StoredHold, now: datetime) -> tuple[Mapping[Key, int], datetime]:
+    """What a hold that is taken again has, and since when. Raises HoldEnded, Conflict."""
+    rules.check_renewable(stored.status)
+    own = slots.demand(stored.claims) if stored.status is HoldStatus.HELD else _NOTHING
+    return own, stored.made_at if stored.status_at(now) is HoldStatus.HELD else now
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from dvor.contracts.hours import DayHours
 from dvor.contracts.inventory import (
     Calendar,
     Claim,
+    Claims,
     FreeList,
+    Hold,
     Inventory,
     OfferRules,
     OfferRulesList,
@@ -29,6 +31,7 @@ from dvor.kernel.http import api_router, contract, page_router
 from dvor.kernel.messages import Bool, Count, Instant, Line, Message
 from dvor.kernel.periods import DateRange, HourRange
 
+holds = api_router(prefix="/holds", tags=["holds"])
 router = api_router(prefix="", tags=["availability"])
 closures = api_router(prefix="", tags=["closures"])
 calendars = api_router(prefix="", tags=["calendars"])
@@ -135,6 +138,27 @@ async def search(
 async def explain(claim: Claim, inventory: InventoryContract) -> Explanation:
     """Whether this can be had now, else why not, and what is nearest to it. Promises nothing."""
     return await inventory.explain(claim)
+
+
+class Reservation(Message):
+    """What to hold."""
+
+    claims: Claims
+
+
+# The key names the hold: the engine itself takes it once, together with hundreds of others. A row
+# of its own for every key would cost more than the hold.
+@holds.post("", status_code=201, response_model=Hold, openapi_extra={"x-idempotency": "own"})
+async def reserve(wanted: Reservation, inventory: InventoryContract) -> Response:
+    """Hold units for a while, all or nothing; the Idempotency-Key names the hold."""
+    hold = await inventory.reserve(wanted.claims)
+    return Response(hold.model_dump_json(), 201, media_type="application/json")
+
+
+@holds.delete("/{key}", openapi_extra={"x-idempotency": "own"})
+async def let_go(key: UUID, inventory: InventoryContract) -> Hold:
+    """Free what was held under this key."""
+    return await inventory.let_go(key)
 
 
 @router.put("/offers/{offer_id}/supply")

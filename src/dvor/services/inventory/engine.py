@@ -8,9 +8,8 @@ hundreds of them. Several processes may do so on one database: what decides is l
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from dvor.contracts.inventory import Claim, HoldExpired, SupplyChanged
@@ -47,14 +46,14 @@ OFFERS_MAX = 100_000
 """Offers a process remembers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """A hold as it was asked for; what it means in cells is worked out when it is its turn."""
 
     hold_id: UUID
     claims: tuple[Claim, ...]
     customer_id: UUID | None
     instead_of: UUID | None = None
+    once: bool = False
 
 
 class Engine:
@@ -82,9 +81,11 @@ class Engine:
         claims: tuple[Claim, ...],
         customer_id: UUID | None,
         instead_of: UUID | None = None,
+        *,
+        once: bool = False,
     ) -> StoredHold:
         """Make a hold consist of these claims. Raises Busy, and what `Inventory.hold` raises."""
-        return await self._batcher.ask(Wish(hold_id, claims, customer_id, instead_of))
+        return await self._batcher.ask(Wish(hold_id, claims, customer_id, instead_of, once))
 
     async def ask(self, request: Confirm | Release | Expire) -> StoredHold:
         """What became of the hold. Raises Busy, and what the request's `decide` raises."""
@@ -149,12 +150,9 @@ class Engine:
     def _meant(self, wish: Wish) -> Take | Refused:
         try:
             return Take.of(
-                wish.hold_id,
-                wish.claims,
-                self._offers,
-                self._seats,
-                wish.customer_id,
-                wish.instead_of,
+                *(wish.hold_id, wish.claims, self._offers, self._seats),
+                *(wish.customer_id, wish.instead_of),
+                once=wish.once,
             )
         except Refusal as refusal:
             return Refused(refusal)

@@ -6,7 +6,14 @@ from datetime import datetime
 from uuid import UUID
 
 from dvor.contracts.availability import Alternative, Explanation
-from dvor.contracts.inventory import Claim, SoldOut, TooLong, TooShort, UnknownSupply
+from dvor.contracts.inventory import (
+    Claim,
+    NeedsSeats,
+    SoldOut,
+    TooLong,
+    TooShort,
+    UnknownSupply,
+)
 from dvor.kernel import texts
 from dvor.kernel.db import Database
 from dvor.kernel.errors import Refusal
@@ -111,11 +118,15 @@ def _length(claim: Claim, problem: Refusal) -> int:
 
 
 async def _seated(seats: Seats, claim: Claim, shelf: Shelf) -> Explanation:
-    """Chosen seats; instead of them as many that go together."""
+    """Chosen seats, or any that go together; instead of them as many that go together."""
     offer = shelf.offers[claim.offer_id]
     cells = (await seat_queries.seat_cells(seats.db, (offer.id,))).get(offer.id, ())
     problem = _unfit(claim, offer, {cell.name: number for number, cell in enumerate(cells)})
+    if isinstance(problem, NeedsSeats):  # whoever names none gets the best
+        problem = None
     problem = problem or refused(claim, offer, shelf.now, shelf.horizon_days)
+    if problem is None and not claim.seats:
+        return await _any_seats(seats, claim)
     if problem is None:
         free = {cell.name for cell in cells if cell.free}
         gone = next((name for name in sorted(claim.seats) if name not in free), None)
@@ -129,6 +140,14 @@ async def _seated(seats: Seats, claim: Claim, shelf: Shelf) -> Explanation:
     except SoldOut:
         return _explained(problem)
     return _explained(problem, _alternative(claim.model_copy(update={"seats": best.seats})))
+
+
+async def _any_seats(seats: Seats, claim: Claim) -> Explanation:
+    try:
+        await seats.best(claim.offer_id, claim.quantity, accessible=False)
+    except SoldOut as problem:
+        return _explained(problem)
+    return Explanation(possible=True)
 
 
 def _alternative(claim: Claim) -> Alternative:

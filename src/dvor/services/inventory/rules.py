@@ -1,7 +1,7 @@
 """Pure decisions about units: what may be claimed, and whether it is free."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -29,6 +29,7 @@ from dvor.services.inventory import slots
 from dvor.services.inventory.slots import NO_RULES, Key, Line, Offer
 
 OFFER_LEAST = timedelta(minutes=30)
+_DAY = timedelta(days=1)
 
 
 class Cell:
@@ -84,17 +85,18 @@ def check_rules(claim: Claim, offer: Offer, now: datetime, horizon_days: int) ->
     if not offer.open:
         raise Closed(offer_id=offer.id)
     if claim.dates is not None:
-        zone = ZoneInfo(offer.timezone)
-        starts_at = datetime.combine(claim.dates.start, datetime.min.time(), tzinfo=zone)
         first, end, length = claim.dates.start, claim.dates.end, claim.dates.length
         over = first < slots.today(offer.timezone, now)
-        last = end - timedelta(days=1)
+        last = end - _DAY
     elif claim.hours is not None:
         zone = ZoneInfo(offer.timezone)
-        starts_at, length = claim.hours.start, claim.hours.length
-        first, end = starts_at.astimezone(zone).date(), claim.hours.end.astimezone(zone).date()
+        length = claim.hours.length
+        first, end = (
+            claim.hours.start.astimezone(zone).date(),
+            claim.hours.end.astimezone(zone).date(),
+        )
         last = (claim.hours.end - timedelta(seconds=1)).astimezone(zone).date()
-        over = starts_at + timedelta(hours=1) <= now
+        over = claim.hours.start + timedelta(hours=1) <= now
     else:
         return
     if over:
@@ -104,10 +106,18 @@ def check_rules(claim: Claim, offer: Offer, now: datetime, horizon_days: int) ->
     if last >= slots.today(offer.timezone, now) + timedelta(days=reach):
         raise TooFarAhead(offer_id=offer.id)
     if rules is not NO_RULES:
-        if rules.notice_hours and starts_at - now < timedelta(hours=rules.notice_hours):
+        if rules.notice_hours and _begins(claim, offer) - now < timedelta(hours=rules.notice_hours):
             raise TooLate(offer_id=offer.id, hours=rules.notice_hours)
         _check_length(rules, length, offer.id)
         _check_days(rules, first, end, last, offer.id)
+
+
+def _begins(claim: Claim, offer: Offer) -> datetime:
+    """When it begins: days begin at midnight there."""
+    if claim.hours is not None:
+        return claim.hours.start
+    assert claim.dates is not None
+    return datetime.combine(claim.dates.start, time(), tzinfo=ZoneInfo(offer.timezone))
 
 
 def _check_length(rules: Rules, length: int, offer_id: UUID) -> None:

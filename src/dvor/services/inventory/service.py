@@ -44,11 +44,12 @@ from dvor.contracts.seating import (
     SeatStates,
 )
 from dvor.contracts.waiting import Waiting, WaitingLines, WaitingList
-from dvor.kernel import clock
+from dvor.kernel import clock, ids
 from dvor.kernel.caller import current, require_service, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
 from dvor.kernel.errors import Forbidden
+from dvor.kernel.idempotency import KeyMissing
 from dvor.kernel.messages import Bool, Count, Int
 from dvor.kernel.periods import DateRange, HourRange
 from dvor.services.inventory import (
@@ -197,6 +198,19 @@ class InventoryService:
             return await self.engine.take(hold_id, asked, customer_id, instead_of)
 
         return _shown(*await self.seats.hold(hold_id, claims, take))
+
+    async def reserve(self, claims: Claims) -> Hold:
+        """Hold units for the signed-in person; the key names the hold, so it is taken once."""
+        user, key = require_user(), current().key
+        if key is None:
+            raise KeyMissing
+        hold_id = ids.derived("reserved", user, key)
+        return _shown(await self.engine.take(hold_id, claims, user, once=True), claims)
+
+    async def let_go(self, key: UUID) -> Hold:
+        """Free what the caller has reserved under a key."""
+        hold_id = ids.derived("reserved", require_user(), key)
+        return _shown(await self.engine.ask(Release(hold_id)))
 
     async def get_hold(self, hold_id: UUID) -> Hold:
         """A hold; one past its deadline shows as expired even before the sweeper came by."""

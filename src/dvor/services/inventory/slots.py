@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -55,13 +55,13 @@ class Offer:
     rules: Rules = NO_RULES
     version: int = 0
     """Changes with the row."""
+    unit: Unit = field(init=False)
+    """What it is counted in."""
 
-    @property
-    def unit(self) -> Unit:
-        """What it is counted in."""
-        if is_dated(self.kind):
-            return Unit.HOUR if self.by_hour else Unit.DAY
-        return Unit.SEAT if self.seated else Unit.TIMELESS
+    def __post_init__(self) -> None:
+        dated = Unit.HOUR if self.by_hour else Unit.DAY
+        single = Unit.SEAT if self.seated else Unit.TIMELESS
+        object.__setattr__(self, "unit", dated if is_dated(self.kind) else single)
 
     @property
     def dated(self) -> bool:
@@ -135,6 +135,7 @@ def known_timezone(name: str) -> str:
         return "UTC"
 
 
+@lru_cache(maxsize=1000)
 def today(timezone: str, now: datetime) -> date:
     """The date in a zone."""
     return now.astimezone(ZoneInfo(timezone)).date()
@@ -217,6 +218,8 @@ def demand(lines: Sequence[Line]) -> dict[Key, int]:
     if len(lines) == 1:
         (only,) = lines
         number, units = only.offer_id.int, 1 if only.seat_slots else only.quantity
+        if only.end_slot + only.buffer - only.first_slot == 1 and not only.seat_slots:
+            return {(number, only.first_slot): units}
         return {(number, slot): units for slot in only.slots()}
     needed: Counter[Key] = Counter()
     for each in lines:
