@@ -39,6 +39,15 @@ class TestRules:
             assert pinned
             assert len(pinned) == len(hashed), lock.name
 
+    def test_development_has_every_package_of_the_runtime(self) -> None:
+        """A package pinned for the runtime alone is there on no clean machine that tests."""
+        pins = [
+            set(re.findall(r"^[a-z0-9][\w.-]*==[\w.]+", (ROOT / lock).read_text(), re.MULTILINE))
+            for lock in ("requirements.txt", "requirements-dev.txt")
+        ]
+        assert pins[0]
+        assert pins[0] <= pins[1]
+
 
 def lint_imports(folder: Path, cache_folder: Path) -> tuple[int, str]:
     """Check the contracts of pyproject.toml on the packages of a folder."""
