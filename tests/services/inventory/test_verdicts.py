@@ -95,6 +95,9 @@ class TestRules:
         for dates in (nights(5, 6), nights(6, 7), nights(2, 3)):
             with pytest.raises(SoldOut):
                 await scene.hold(units(bike, 1, dates))
+        assert [await scene.free(bike, nights(n, n + 1)) for n in (0, 1, 2, 5, 6, 7)] == [
+            *(1, 0, 0, 0, 0, 1)
+        ]
         await scene.hold(units(bike, 1, nights(7, 9)))
         await scene.release(held.id)
         await scene.hold(units(bike, 1, nights(3, 5)))

@@ -367,10 +367,11 @@ class InventoryService:
 def _span(
     offer: slots.Offer, dates: DateRange | None, hours: HourRange | None, now: datetime
 ) -> range:
-    """The slots asked for, or those of now."""
-    if hours:
-        return slots.hour_slots(hours, offer.timezone)
-    return slots.slots(dates) if dates else slots.slots_now(offer, now)
+    """The slots that a claim of these would take, its buffer included, or those of now."""
+    if not dates and not hours:
+        return slots.slots_now(offer, now)
+    asked = slots.hour_slots(hours, offer.timezone) if hours else slots.slots(dates)
+    return range(asked.start, asked.stop + offer.rules.buffer)
 
 
 def _stated(facts: OfferFacts) -> slots.Offer:
