@@ -68,12 +68,24 @@ async def _line(customer: Api, seller: Api, court: Court) -> None:
     for name in ("sold_out", "refilled"):
         listing = await customer.get(f"/listings/{court.listings[name]}")
         offer = listing["offers"][0]["id"]
+        await _on_sale(customer, offer)
         entry = await customer.post("/waiting", {"offer_id": offer, "quantity": 2})
         if name == "refilled":
             court.offered = entry["id"]
             assert (
                 await seller.send("PUT", f"/offers/{offer}/supply", {"quantity": 2})
             ).status_code == 200
+
+
+async def _on_sale(customer: Api, offer_id: str) -> None:
+    """Wait until inventory has heard that an offer is published."""
+    claim = {"offer_id": offer_id, "quantity": 2}
+    for _ in range(240):
+        told = await customer.post("/availability/explain", claim)
+        if told["code"] != "inventory.closed":
+            return
+        await asyncio.sleep(0.25)
+    raise TimeoutError(f"{offer_id} does not open")
 
 
 async def _people(site: Site, court: Court) -> None:

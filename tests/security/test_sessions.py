@@ -138,7 +138,7 @@ class TestSessions:
         answer = await send(
             world.admin, "GET", call.path(path) if call else path, **(call.more if call else {})
         )
-        public = ("/pictures/", "/icon.svg", "/.well-known/", "/worker.js")
+        public = ("/pictures/", "/icon.svg", "/.well-known/", "/worker.js", "/ical/")
         everybodys = path.startswith(public) or path.endswith("/avatar")
         kept = answer.headers["cache-control"]
         if everybodys:
