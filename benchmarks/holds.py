@@ -30,18 +30,16 @@ from uuid import UUID
 import _http
 import search
 import uvloop
+from _inventory import inventory
 from rich.console import Console
 from rich.table import Table
 
 from dvor.contracts.inventory import Claim
 from dvor.kernel import clock
 from dvor.kernel.caller import Caller, asking
-from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
 from dvor.kernel.ids import new
-from dvor.kernel.migrations import migrate
 from dvor.kernel.periods import DateRange
-from dvor.kernel.postgres import EmbeddedPostgres
 from dvor.services.inventory import slots
 from dvor.services.inventory.service import InventoryService
 
@@ -244,32 +242,19 @@ async def plain_hold(db: Database, offer: UUID) -> None:
 
 async def measured(seconds: float, rounds: int, workers: int) -> dict[str, Any]:
     """Medians and ratios."""
-    with tempfile.TemporaryDirectory(prefix="dvor-bench-") as folder:
-        server = EmbeddedPostgres(Path(folder) / "pg")
-        with server:
-            settings = Settings(
-                database_url=server.dsn, secret=b"b" * 32, statement_timeout_ms=120_000
-            )
-            url = settings.database("inventory")
-            await migrate(url, "dvor.services.inventory")
-            db = Database("inventory", url, settings)
-            await db.open()
-            service = InventoryService(db=db, settings=settings, catalog=None)  # type: ignore[arg-type]
-            try:
-                with asking(Caller(service="orders")):
-                    await fill(db)
-                    runs = await in_turns(service, url, seconds, rounds)
-                    async with _http.site(server.dsn, workers) as port:
-                        access = await asyncio.to_thread(_http.tokens, port)
-                        runs["http_hot"] = []
-                        for _ in range(rounds):
-                            await clear(db)
-                            rate = await _http.rate(port, access, offer_id(1, 0), seconds)
-                            runs["http_hot"].append(rate)
-                    return figures(runs)
-            finally:
-                await service.stop()
-                await db.close()
+    async with inventory() as (service, server_url):
+        db, url = service.db, service.settings.database("inventory")
+        with asking(Caller(service="orders")):
+            await fill(db)
+            runs = await in_turns(service, url, seconds, rounds)
+            async with _http.site(server_url, workers) as port:
+                access = await asyncio.to_thread(_http.tokens, port)
+                runs["http_hot"] = []
+                for _ in range(rounds):
+                    await clear(db)
+                    rate = await _http.rate(port, access, offer_id(1, 0), seconds)
+                    runs["http_hot"].append(rate)
+            return figures(runs)
 
 
 async def in_turns(

@@ -15,26 +15,22 @@ import os
 import random
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import uvloop
+from _inventory import inventory
 from rich.console import Console
 from rich.table import Table
 
 from dvor.contracts.availability import AvailabilitySearch
 from dvor.contracts.catalog import Kind
 from dvor.kernel import clock
-from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
-from dvor.kernel.migrations import migrate
 from dvor.kernel.periods import DateRange
-from dvor.kernel.postgres import EmbeddedPostgres
 from dvor.services.inventory import slots
 from dvor.services.inventory.service import InventoryService
 
@@ -160,22 +156,8 @@ async def measured(service: InventoryService, ask: Ask) -> dict[str, float]:
 
 async def search_growth(claims: int = CLAIMS) -> dict[str, Any]:
     """`search_growth` and the milliseconds behind it."""
-    with tempfile.TemporaryDirectory(prefix="dvor-bench-") as folder:
-        server = EmbeddedPostgres(Path(folder) / "pg")
-        with server:
-            settings = Settings(
-                database_url=server.dsn, secret=b"b" * 32, statement_timeout_ms=3_600_000
-            )
-            url = settings.database("inventory")
-            await migrate(url, "dvor.services.inventory")
-            db = Database("inventory", url, settings)
-            await db.open()
-            service = InventoryService(db=db, settings=settings, catalog=None)  # type: ignore[arg-type]
-            try:
-                return await _both_sizes(service, claims)
-            finally:
-                await service.stop()
-                await db.close()
+    async with inventory() as (service, _):
+        return await _both_sizes(service, claims)
 
 
 async def _both_sizes(service: InventoryService, claims: int) -> dict[str, Any]:

@@ -94,7 +94,8 @@ def bench(name: str, options: Sequence[str] = ()) -> int:
     if name not in names:
         print("Benchmarks: " + (", ".join(names) or "none yet"))
         return 2 if name else 0
-    words = [sys.executable, "-P", str(folder / f"{name}.py"), *options]
+    # Without -P: benchmarks import what they share from their own folder.
+    words = [sys.executable, str(folder / f"{name}.py"), *options]
     return subprocess.run(words, cwd=ROOT, check=False).returncode
 
 
