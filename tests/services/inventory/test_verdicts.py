@@ -292,6 +292,22 @@ class TestSoldOutCache:
             with pytest.raises(SoldOut):
                 await scene.hold(units(goods))
 
+    async def test_refuses_one_wish_of_a_hold_and_not_its_next(self, forgetful: Scene) -> None:
+        """Two wishes of one hold in one batch: the cart gave up what is sold out."""
+        scene, name = forgetful, ids.new()
+        goods, others = await scene.offer(quantity=1), await scene.offer(quantity=9)
+        await scene.release((await scene.hold(units(others))).id)
+        await scene.hold(units(goods))
+        with pytest.raises(SoldOut):
+            await scene.hold(units(goods))
+        lost, had = await asyncio.gather(
+            scene.hold(units(goods), hold_id=name),
+            scene.hold(units(others), hold_id=name),
+            return_exceptions=True,
+        )
+        assert isinstance(lost, SoldOut)
+        assert not isinstance(had, BaseException)
+
     async def test_knows_at_once_what_this_process_frees(self, forgetful: Scene) -> None:
         scene = forgetful
         goods = await scene.offer(quantity=1)

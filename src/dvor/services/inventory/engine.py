@@ -167,7 +167,7 @@ class Engine:
     async def _swift(self, takes: Sequence[Take]) -> Sequence[Any]:
         """New holds on cells that exist: one look, one writing. Raises _Again for anything else."""
         lost = self._full.refusals(takes)
-        asked = [take for take in takes if take.hold_id not in lost] if lost else takes
+        asked = [take for n, take in enumerate(takes) if n not in lost] if lost else takes
         ids, keys = _keys([take.needed for take in asked], asked)
         async with self._db.tx() as tx:
             now, known, rows = await hold_queries.open_books(
@@ -183,7 +183,7 @@ class Engine:
             books = Books(now, self._terms, {}, _offers(asked, keys, rows), cells)
             await _read_limits(tx, asked, books)
             verdicts = allocate(
-                books, [lost.get(take.hold_id, take) for take in takes] if lost else takes
+                books, [lost.get(n, take) for n, take in enumerate(takes)] if lost else takes
             )
             if len(asked) > len(books.holds):
                 await _check_new(tx, asked, books.holds)
@@ -304,14 +304,14 @@ class _Full:
         self._seconds = seconds
         self._until: dict[Key, float] = {}
 
-    def refusals(self, takes: Iterable[Take]) -> dict[UUID, Refused]:
-        """Those of new holds that need a sold-out cell."""
+    def refusals(self, takes: Iterable[Take]) -> dict[int, Refused]:
+        """Those of new holds that need a sold-out cell, by their place in the batch."""
         if not self._until:
             return {}
         now = time.monotonic()
         self._until = {key: until for key, until in self._until.items() if until > now}
-        found = ((take, refuse_sold_out(take, self._until)) for take in takes)
-        return {take.hold_id: Refused(refusal) for take, refusal in found if refusal}
+        found = enumerate(refuse_sold_out(take, self._until) for take in takes)
+        return {n: Refused(refusal) for n, refusal in found if refusal}
 
     def learn(self, cells: Mapping[Key, Cell]) -> None:
         """See how cells are after a commit."""
