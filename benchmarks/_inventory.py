@@ -10,6 +10,7 @@ from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
 from dvor.kernel.migrations import migrate
 from dvor.kernel.postgres import EmbeddedPostgres
+from dvor.kernel.process import collect_seldom
 from dvor.services.inventory.service import InventoryService
 
 STATEMENT_TIMEOUT_MS = 3_600_000
@@ -34,6 +35,7 @@ async def inventory() -> AsyncIterator[tuple[InventoryService, str]]:
         await db.open()
         catalog = cast("Any", None)  # holds and searches never ask it
         service = InventoryService(db=db, settings=settings, catalog=catalog)
+        collect_seldom()
         try:
             yield service, server.dsn
         finally:

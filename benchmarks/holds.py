@@ -5,7 +5,7 @@
 Its own server, fsync on. The opponent is pgbench with the best one-transaction-per-request form of
 the same work: one prepared statement that updates the counters if they allow it and inserts hold
 and claim; the better of 16 and 64 clients. The engine runs in this process and is asked at
-`InventoryService.hold` by 500 coroutines that take one hold after the other, on the same cores.
+`InventoryService.hold` by 1,000 coroutines that take one hold after the other, on the same cores.
 """
 
 import argparse
@@ -45,7 +45,7 @@ from dvor.services.inventory.service import InventoryService
 
 SPREAD, HOTELS, NIGHTS = 10_000, 50, 3
 """Hot hotels: everybody wants two of the three nights of one weekend."""
-WAITERS = 500
+WAITERS = 1000
 CLIENTS = (16, 64)
 PLENTY = 1_000_000_000
 GOALS = {

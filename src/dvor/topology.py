@@ -58,7 +58,9 @@ async def serve(settings: Settings, sockets: list[socket] | None = None) -> None
     part = "all" if "all" in settings.run else "+".join(sorted(settings.run))
     telemetry.configure(settings, part)
     async with running(settings) as house:
-        await http_server(house).serve(sockets=sockets)
+        server = http_server(house)
+        process.collect_seldom()
+        await server.serve(sockets=sockets)
 
 
 def http_server(house: Process) -> uvicorn.Server:

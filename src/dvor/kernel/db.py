@@ -133,6 +133,10 @@ class Tx:
         """Run a statement once for each row, in one round trip."""
         await self._connection.executemany(sql, rows)
 
+    async def copy(self, table: str, columns: Sequence[str], rows: bytearray) -> None:
+        """Write rows that stand in PostgreSQL's binary COPY format."""
+        await self._connection.copy_to_table(table, source=rows, columns=columns, format="binary")
+
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """What happens inside may fail without failing the whole transaction."""

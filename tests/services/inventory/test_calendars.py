@@ -1,10 +1,11 @@
 """Feeds that others read, and calendars of others that close units."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+import pytest_asyncio
 
 from dvor.contracts.calendars import (
     BadCalendarAddress,
@@ -157,6 +158,13 @@ class TestImport:
 
 
 class TestFetch:
+    @pytest_asyncio.fixture(autouse=True)
+    async def noon(self, scene: Scene) -> None:
+        """Half an hour later it is still the same day."""
+        now = clock.now()
+        noon = datetime.combine(now.date() + timedelta(days=1), time(12), UTC)
+        await scene.house.clock.advance(seconds=(noon - now).total_seconds())
+
     async def test_looks_at_once_and_every_half_hour(
         self, scene: Scene, elsewhere: Elsewhere
     ) -> None:

@@ -4,19 +4,21 @@ import asyncio
 from contextvars import Context
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dvor.contracts.catalog import Kind
-from dvor.contracts.inventory import Closed, HoldEnded, SoldOut, UnknownHold, UnknownSupply
+from dvor.contracts.inventory import Claim, Closed, HoldEnded, SoldOut, UnknownHold, UnknownSupply
 from dvor.kernel import clock, ids
 from dvor.services.inventory import hold_queries
 from dvor.services.inventory.allocation import (
     Books,
     Confirm,
     Expire,
+    Meaning,
     Release,
     Request,
     Take,
@@ -34,14 +36,20 @@ OFFERS = {
     for offer_id, quantity in zip(GOODS, (3, 5), strict=True)
 }
 TERMS = Terms(ttl_seconds=900, lifetime_seconds=3600, horizon_days=730)
+
+
+def take(hold_id: UUID, claims: tuple[Claim, ...]) -> Take:
+    return Take(hold_id, claims, *Meaning.of(claims, OFFERS))
+
+
 claims = st.lists(
     st.builds(units, st.sampled_from(GOODS), st.integers(1, 4)), min_size=1, max_size=3
 ).map(tuple)
 names = st.sampled_from(NAMES)
 requests = st.lists(
     st.one_of(
-        st.builds(Take.of, names, claims, st.just(OFFERS)),
-        st.builds(Take.of, names, claims, st.just(OFFERS)),
+        st.builds(take, names, claims),
+        st.builds(take, names, claims),
         *(st.builds(request, names) for request in (Confirm, Release, Expire)),
     ),
     max_size=25,
@@ -83,7 +91,7 @@ class TestAllocate:
 
     def test_a_refusal_changes_nothing(self) -> None:
         books = blank()
-        allocate(books, [Take.of(NAMES[0], (units(GOODS[0]), units(GOODS[1], 6)), OFFERS)])
+        allocate(books, [take(NAMES[0], (units(GOODS[0]), units(GOODS[1], 6)))])
         assert not any(any(cell.moved()) for cell in books.cells.values())
         assert books.holds == {}
 

@@ -68,14 +68,28 @@ class Books:
     """Holds whose units went into others."""
     fresh_until: datetime = field(init=False)
     """When a hold that is made now expires."""
+    sold_freely: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Of offers: the slots in which no rule needs to be asked."""
 
     def __post_init__(self) -> None:
         ttl, life = self.terms.ttl_seconds, self.terms.lifetime_seconds
         self.fresh_until = rules.deadline(self.now, self.now, ttl, life)
 
+    def check_rules(self, claim: Claim, line: Line) -> None:
+        """Raises what `rules.check_rules` raises."""
+        number = line.offer_id.int
+        freely = self.sold_freely.get(number)
+        if freely is None:
+            offer, horizon = self.offers[number], self.terms.horizon_days
+            freely = self.sold_freely[number] = rules.sold_freely(offer, self.now, horizon)
+        if line.first_slot < freely[0] or line.end_slot > freely[1]:
+            rules.check_rules(claim, self.offers[number], self.now, self.terms.horizon_days)
+
     def write(self, hold: StoredHold) -> StoredHold:
         """Put a hold in its place."""
         self.holds[hold.id] = hold
+        if not self.customers:
+            return hold
         theirs = self.customers.get(hold.customer_id) if hold.customer_id else None
         if theirs is not None and hold.limited and hold.status in LIVE:
             theirs[hold.id] = hold.claims
@@ -95,37 +109,25 @@ class Books:
         return self.write(hold._replace(status=status))
 
 
-class Take(NamedTuple):
-    """Make the hold consist of exactly these claims, all or nothing, with a fresh deadline."""
+class Meaning(NamedTuple):
+    """What claims are in cells, by offers as they are known."""
 
-    hold_id: UUID
-    claims: tuple[Claim, ...]
     lines: tuple[Line, ...]
     """The claims in slots."""
     needed: Mapping[Key, int]
     """Units per cell."""
     offers: Mapping[int, Offer]
     """What the lines were made with."""
-    customer_id: UUID | None = None
-    instead_of: UUID | None = None
-    """A hold that is given back for it."""
-    once: bool = False
-    """Ask only: a hold that exists stays as it is, and its claims must be these."""
-    limited: bool = False
+    limited: bool
     """Some of it counts against a limit per customer."""
 
     @staticmethod
     def of(
-        hold_id: UUID,
-        claims: tuple[Claim, ...],
+        claims: Iterable[Claim],
         offers: Mapping[int, Offer],
         seats: Mapping[int, Mapping[str, int]] = MappingProxyType({}),
-        customer_id: UUID | None = None,
-        instead_of: UUID | None = None,
-        *,
-        once: bool = False,
-    ) -> "Take":
-        """With what these claims need. `seats`: their slots by offer and name.
+    ) -> "Meaning":
+        """`seats`: their slots by offer and name.
 
         Raises UnknownSupply, and what `slots.line` raises.
         """
@@ -139,32 +141,52 @@ class Take(NamedTuple):
             used[number] = offer
             lines.append(slots.line(claim, offer, seats.get(number, {})))
         needed = slots.demand(lines)
+        limited = False
         for number, offer in used.items():
-            if offer.seated and offer.rules.per_customer:
-                # One customer's choices of different seats meet at this cell.
-                needed.setdefault((number, slots.TIMELESS_SLOT), 0)
-        limited = any(offer.rules.per_customer for offer in used.values())
-        return Take(
-            *(hold_id, claims, tuple(lines), needed, used, customer_id, instead_of, once, limited)
-        )
+            if offer.per_customer:
+                limited = True
+                if offer.seated:  # one customer's choices of different seats meet at this cell
+                    needed.setdefault((number, slots.TIMELESS_SLOT), 0)
+        return Meaning(tuple(lines), needed, used, limited)
+
+
+class Take(NamedTuple):
+    """Make the hold consist of exactly these claims, all or nothing, with a fresh deadline."""
+
+    hold_id: UUID
+    claims: tuple[Claim, ...]
+    lines: tuple[Line, ...]
+    """These four: what the claims mean."""
+    needed: Mapping[Key, int]
+    offers: Mapping[int, Offer]
+    limited: bool
+    customer_id: UUID | None = None
+    instead_of: UUID | None = None
+    """A hold that is given back for it."""
+    once: bool = False
+    """Ask only: a hold that exists stays as it is, and its claims must be these."""
 
     def decide(self, books: Books) -> StoredHold:
         """Give back what the hold has, then judge. Raises what `Inventory.hold` raises."""
-        now, terms, hold_id = books.now, books.terms, self.hold_id
+        now, hold_id, own, given = books.now, self.hold_id, _NOTHING, None
+        made_at, expires_at = now, books.fresh_until
         stored = books.holds.get(hold_id)
-        if stored is not None and self.once:
-            return self._same(stored)
-        own, made_at = _renewed(stored, now) if stored else (_NOTHING, now)
-        given = self._given(books)
-        if given is not None:
-            own = slots.demand([*(stored.claims if own and stored else ()), *given.claims])
-        offers = books.offers
+        if stored is not None:
+            if self.once:
+                return self._same(stored)
+            own, made_at = _renewed(stored, now)
+            terms = books.terms
+            expires_at = rules.deadline(made_at, now, terms.ttl_seconds, terms.lifetime_seconds)
+        if self.instead_of is not None:
+            given = self._given(books, self.instead_of)
+            if given is not None:
+                own = slots.demand([*(stored.claims if own and stored else ()), *given.claims])
         for claim, line in zip(self.claims, self.lines, strict=True):
-            rules.check_rules(claim, offers[line.offer_id.int], now, terms.horizon_days)
+            books.check_rules(claim, line)
         if self.limited:
             self._check_limit(books)
         cells = books.cells
-        rules.judge(self.needed, own, cells, self.lines, offers)
+        rules.judge(self.needed, own, cells, self.lines, books.offers)
         for key, units in own.items():
             cells[key].held -= units
             books.freed = True
@@ -173,20 +195,14 @@ class Take(NamedTuple):
         if given is not None:
             books.write(given._replace(status=HoldStatus.RELEASED))
             books.taken_over.append(given.id)
-        expires_at = books.fresh_until
-        if made_at is not now:
-            expires_at = rules.deadline(made_at, now, terms.ttl_seconds, terms.lifetime_seconds)
+        held, customer_id = HoldStatus.HELD, self.customer_id
         return books.write(
-            StoredHold(
-                *(hold_id, HoldStatus.HELD, made_at, expires_at),
-                *(self.customer_id, self.limited, self.lines),
-            )
+            StoredHold(hold_id, held, made_at, expires_at, customer_id, self.limited, self.lines)
         )
 
-    def _given(self, books: Books) -> StoredHold | None:
+    def _given(self, books: Books, other: UUID) -> StoredHold | None:
         """The hold that is given back for this one, if it has anything left to give."""
-        other = self.instead_of
-        given = books.holds.get(other) if other and other != self.hold_id else None
+        given = books.holds.get(other) if other != self.hold_id else None
         alive = given is not None and given.status_at(books.now) is HoldStatus.HELD
         return given if alive else None
 
@@ -334,7 +350,8 @@ def allocate(
     """
     verdicts: list[StoredHold | Offer | Refusal | None] = []
     for request in requests:
-        serve(books)
+        if books.line:
+            serve(books)
         try:
             verdicts.append(request.decide(books))
         except Refusal as refusal:

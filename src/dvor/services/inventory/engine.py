@@ -6,9 +6,9 @@ hundreds of them. Several processes may do so on one database: what decides is l
 """
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from dvor.services.inventory.allocation import (
     Books,
     Confirm,
     Expire,
+    Meaning,
     Refused,
     Release,
     Request,
@@ -36,7 +37,7 @@ from dvor.services.inventory.allocation import (
 from dvor.services.inventory.rules import Cell, StoredHold
 from dvor.services.inventory.slots import Key, Offer
 
-BATCH_MAX = 256
+BATCH_MAX = 512
 """Requests in one transaction."""
 QUEUE_MAX = 10_000
 """Requests that may wait: about a second's work of a small machine."""
@@ -44,6 +45,8 @@ LANES = 2
 """Transactions at once: while one commits, the next is being decided."""
 OFFERS_MAX = 100_000
 """Offers a process remembers."""
+MEANINGS_MAX = 50_000
+"""Claims of which a process remembers what they mean."""
 
 
 class Wish(NamedTuple):
@@ -73,9 +76,11 @@ class Engine:
         )
         self._offers: dict[int, Offer] = {}
         self._seats: dict[int, Mapping[str, int]] = {}
+        self._meanings: dict[tuple[int, int, tuple[date, date] | None], Meaning] = {}
         self._full = _Full(settings.sold_out_cache_ms / 1000)
+        self._claim_type = 0
 
-    async def take(
+    def take(
         self,
         hold_id: UUID,
         claims: tuple[Claim, ...],
@@ -83,9 +88,9 @@ class Engine:
         instead_of: UUID | None = None,
         *,
         once: bool = False,
-    ) -> StoredHold:
+    ) -> Awaitable[StoredHold]:
         """Make a hold consist of these claims. Raises Busy, and what `Inventory.hold` raises."""
-        return await self._batcher.ask(Wish(hold_id, claims, customer_id, instead_of, once))
+        return self._batcher.ask(Wish(hold_id, claims, customer_id, instead_of, once))
 
     async def ask(self, request: Confirm | Release | Expire) -> StoredHold:
         """What became of the hold. Raises Busy, and what the request's `decide` raises."""
@@ -109,6 +114,7 @@ class Engine:
             self._offers.clear()
             self._seats.clear()
         found = await queries.offers(self._db, list(offer_ids))
+        self._meanings.clear()
         for offer_id in offer_ids:
             self._offers.pop(offer_id.int, None)
         for offer in found:
@@ -119,6 +125,8 @@ class Engine:
     async def _decide(self, asked: Sequence[Request | Wish]) -> Sequence[Any]:
         wishes = [wish for wish in asked if isinstance(wish, Wish)]
         await self._learn_missing(wishes)
+        if not self._claim_type:
+            self._claim_type = await hold_queries.claim_type(self._db)
         swift = len(wishes) == len(asked) and not any(wish.instead_of for wish in wishes)
         make = any(isinstance(request, Resize) for request in asked)
         doubted = False
@@ -149,13 +157,31 @@ class Engine:
 
     def _meant(self, wish: Wish) -> Take | Refused:
         try:
-            return Take.of(
-                *(wish.hold_id, wish.claims, self._offers, self._seats),
-                *(wish.customer_id, wish.instead_of),
-                once=wish.once,
+            return Take(
+                wish.hold_id,
+                wish.claims,
+                *self._meaning(wish.claims),
+                wish.customer_id,
+                wish.instead_of,
+                wish.once,
             )
         except Refusal as refusal:
             return Refused(refusal)
+
+    def _meaning(self, claims: tuple[Claim, ...]) -> Meaning:
+        """Remembered for plain claims: what everybody wants is worked out once."""
+        claim = claims[0]
+        if len(claims) > 1 or claim.seats or claim.hours:
+            return Meaning.of(claims, self._offers, self._seats)
+        dates = claim.dates
+        period = (dates.start, dates.end) if dates else None
+        key = (claim.offer_id.int, claim.quantity, period)
+        meaning = self._meanings.get(key)
+        if meaning is None:
+            if len(self._meanings) >= MEANINGS_MAX:
+                self._meanings.clear()
+            meaning = self._meanings[key] = Meaning.of(claims, self._offers)
+        return meaning
 
     async def _learn_missing(self, wishes: Sequence[Wish]) -> None:
         known = self._offers
@@ -178,7 +204,8 @@ class Engine:
             if len(rows) < len(keys):
                 raise _Missing
             cells = _cells(keys, rows)
-            if any(row["waited"] and cells[keys[row["number"] - 1]].free > 0 for row in rows):
+            waited = (key for key, row in zip(keys, rows, strict=True) if row["waited"])
+            if any(cells[key].free > 0 for key in waited):
                 raise _Waited
             books = Books(now, self._terms, {}, _offers(asked, keys, rows), cells)
             await _read_limits(tx, asked, books)
@@ -187,7 +214,7 @@ class Engine:
             )
             if len(asked) > len(books.holds):
                 await _check_new(tx, asked, books.holds)
-            await _write(tx, books, {}, ids)
+            await self._write(tx, books, {}, ids)
         self._full.learn(cells)
         return verdicts
 
@@ -224,7 +251,7 @@ class Engine:
             await _read_limits(tx, [*takes, *books.line], books)
             verdicts = allocate(books, requests)
             await _check_new(tx, takes, books.holds)
-            await _write(tx, books, holds, ids)
+            await self._write(tx, books, holds, ids)
             if not await serving.write(tx, books, self._secret, ids, asked & waited):
                 raise _Again
             for request, verdict in zip(requests, verdicts, strict=True):
@@ -232,6 +259,23 @@ class Engine:
                     await _write_supply(tx, request.stated, slots.first_open_slot(verdict, now))
         self._full.learn(cells)
         return verdicts
+
+    async def _write(
+        self, tx: Tx, books: Books, holds: Mapping[UUID, StoredHold], ids: Mapping[int, UUID]
+    ) -> None:
+        """The difference that the verdicts made; holds in the order they are locked in."""
+        changed = list(books.holds.values())
+        if holds:
+            changed = [hold for hold in changed if holds.get(hold.id) is not hold]
+        changed.sort(key=lambda hold: hold.id.int)
+        moved = {key: move for key, cell in books.cells.items() if any(move := cell.moved())}
+        if changed or moved:
+            new = [hold for hold in changed if hold.id not in holds] if holds else changed
+            if len(new) < len(changed):
+                await hold_queries.rewrite_holds(tx, [hold for hold in changed if hold.id in holds])
+            columns, moves = _columns(ids, moved), list(moved.values())
+            await hold_queries.write_batch(tx, columns, moves, new, self._claim_type)
+        tx.emit(*(HoldExpired(hold_id=hold_id) for hold_id in books.expired))
 
     async def _line(
         self, tx: Tx, requests: Iterable[Request], ids: dict[int, UUID], asked: set[Key]
@@ -368,8 +412,10 @@ def _keys(
     keys: set[Key] = set()
     for each in needed:
         keys.update(each)
-    ids = {line.offer_id.int: line.offer_id for take in takes for line in take.lines}
-    return ids, sorted(keys)
+    offers: dict[int, Offer] = {}
+    for take in takes:
+        offers.update(take.offers)
+    return {number: offer.id for number, offer in offers.items()}, sorted(keys)
 
 
 def _columns(ids: Mapping[int, UUID], keys: Iterable[Key]) -> tuple[list[UUID], list[int]]:
@@ -397,9 +443,9 @@ def _offers(takes: Sequence[Take], keys: Sequence[Key], rows: Sequence[Any]) -> 
 
 def _check_versions(takes: Sequence[Take], versions: Mapping[int, int]) -> dict[int, Offer]:
     offers: dict[int, Offer] = {}
-    for take in takes:
+    for take in takes:  # all of one moment: each offer is the same in all of them
         offers.update(take.offers)
-    stale = {o.id for take in takes for n, o in take.offers.items() if versions.get(n) != o.version}
+    stale = {offer.id for n, offer in offers.items() if versions.get(n) != offer.version}
     if stale:
         raise _Stale(stale)
     return offers
@@ -430,18 +476,3 @@ async def _write_supply(tx: Tx, stated: Offer, first_open: int) -> None:
     await queries.write_supply(tx, stated)
     await closure_queries.fit_cells(tx, stated.id, range(first_open, closure_queries.ALL_SLOTS_END))
     tx.emit(SupplyChanged(offer_id=stated.id, quantity=stated.quantity))
-
-
-async def _write(
-    tx: Tx, books: Books, holds: Mapping[UUID, StoredHold], ids: Mapping[int, UUID]
-) -> None:
-    """The difference that the verdicts made; holds in the order they are locked in."""
-    changed = [hold for hold in books.holds.values() if holds.get(hold.id) is not hold]
-    changed.sort(key=lambda hold: hold.id.int)
-    moved = {key: move for key, cell in books.cells.items() if any(move := cell.moved())}
-    if changed or moved:
-        new = [hold for hold in changed if hold.id not in holds]
-        if len(new) < len(changed):
-            await hold_queries.rewrite_holds(tx, [hold for hold in changed if hold.id in holds])
-        await hold_queries.write_batch(tx, _columns(ids, moved), list(moved.values()), new)
-    tx.emit(*(HoldExpired(hold_id=hold_id) for hold_id in books.expired))

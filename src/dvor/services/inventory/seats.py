@@ -9,7 +9,6 @@ from dvor.contracts.inventory import (
     Claim,
     Claims,
     LimitReached,
-    NeedsSeats,
     NoSeats,
     SoldOut,
     SupplyChanged,
@@ -102,7 +101,7 @@ class Seats:
         )[0]
         return BestSeats(offer_id=offer_id, seats=tuple(seat.name for seat in best))
 
-    async def hold(
+    async def hold_best(
         self, hold_id: UUID, claims: Claims, take: TakeHold
     ) -> tuple[StoredHold, Claims]:
         """Take a hold; whoever names no seats of a tier that has them gets the best together.
@@ -110,11 +109,6 @@ class Seats:
         The engine knows named seats only: they are chosen from what is free at this moment, and
         chosen again where somebody else was faster. Answers the claims with their seats.
         """
-        await self._check_choices(hold_id, claims)
-        try:
-            return await take(claims), claims
-        except NeedsSeats:
-            pass
         named = {(claim.offer_id, seat) for claim in claims for seat in claim.seats}
         options = 1
         for _ in range(TRIES_MAX):
@@ -129,7 +123,7 @@ class Seats:
                 options *= CROWD_FACTOR
         raise Contended
 
-    async def _check_choices(self, hold_id: UUID, claims: Claims) -> None:
+    async def check_choices(self, hold_id: UUID, claims: Claims) -> None:
         """Refuse with LeavesSingleSeat choices that leave one alone where the seller minds.
 
         Judged by what is free at this moment: two who choose at once can still leave one.
@@ -138,8 +132,6 @@ class Seats:
         for claim in claims:
             if claim.seats:
                 chosen.setdefault(claim.offer_id, set()).update(claim.seats)
-        if not chosen:
-            return
         offers = await queries.offers(self.db, list(chosen))
         strict = [offer.id for offer in offers if offer.rules.no_single_seats]
         if not strict:

@@ -1,7 +1,7 @@
 """Units, holds and availability: the only place where a unit is promised to somebody."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
@@ -27,6 +27,7 @@ from dvor.contracts.inventory import (
     FreeList,
     Hold,
     NeedsDates,
+    NeedsSeats,
     OfferIds,
     OfferRules,
     OfferRulesList,
@@ -194,10 +195,15 @@ class InventoryService:
         """Make the hold consist of exactly these claims, all or nothing, with a fresh deadline."""
         require_service("orders")
 
-        async def take(asked: Claims) -> StoredHold:
-            return await self.engine.take(hold_id, asked, customer_id, instead_of)
+        def take(asked: Claims) -> Awaitable[StoredHold]:
+            return self.engine.take(hold_id, asked, customer_id, instead_of)
 
-        return _shown(*await self.seats.hold(hold_id, claims, take))
+        if any(claim.seats for claim in claims):
+            await self.seats.check_choices(hold_id, claims)
+        try:
+            return _shown(await take(claims), claims)
+        except NeedsSeats:
+            return _shown(*await self.seats.hold_best(hold_id, claims, take))
 
     async def reserve(self, claims: Claims) -> Hold:
         """Hold units for the signed-in person; the key names the hold, so it is taken once."""
@@ -389,4 +395,6 @@ def _stated(facts: OfferFacts) -> slots.Offer:
 
 def _shown(stored: StoredHold, claims: Claims | None = None) -> Hold:
     shown = tuple(slots.claim(line) for line in stored.claims) if claims is None else claims
-    return Hold(id=stored.id, status=stored.status, claims=shown, expires_at=stored.expires_at)
+    return Hold.trusted(
+        id=stored.id, status=stored.status, claims=shown, expires_at=stored.expires_at
+    )

@@ -28,6 +28,7 @@ TIMELESS_SLOT = 0
 NO_RULES = Rules()
 
 _FIRST_DAY = date(1970, 1, 1)
+_FIRST_ORDINAL = _FIRST_DAY.toordinal()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = 3600
 
@@ -57,11 +58,15 @@ class Offer:
     """Changes with the row."""
     unit: Unit = field(init=False)
     """What it is counted in."""
+    buffer: int = field(init=False)
+    per_customer: int = field(init=False)
 
     def __post_init__(self) -> None:
         dated = Unit.HOUR if self.by_hour else Unit.DAY
         single = Unit.SEAT if self.seated else Unit.TIMELESS
         object.__setattr__(self, "unit", dated if is_dated(self.kind) else single)
+        object.__setattr__(self, "buffer", self.rules.buffer)
+        object.__setattr__(self, "per_customer", self.rules.per_customer)
 
     @property
     def dated(self) -> bool:
@@ -89,7 +94,7 @@ class Line(NamedTuple):
 
 def slot_of(day: date) -> int:
     """The slot of a day."""
-    return (day - _FIRST_DAY).days
+    return day.toordinal() - _FIRST_ORDINAL
 
 
 def day_of(slot: int) -> date:
@@ -162,24 +167,22 @@ def line(claim: Claim, offer: Offer, seats: Mapping[str, int]) -> Line:
 
     Raises NeedsDates, NeedsHours, NeedsSeats, NoSeats, UnknownSeat where it does not fit the unit.
     """
-    unit = offer.unit
-    if unit is not Unit.HOUR and claim.hours is not None:
-        raise NeedsDates(offer_id=offer.id)
-    if unit is not Unit.SEAT and claim.seats:
+    unit, dates, hours = offer.unit, claim.dates, claim.hours
+    if claim.seats and unit is not Unit.SEAT:
         raise NoSeats(offer_id=offer.id)
     if unit is Unit.HOUR:
-        if claim.hours is None:
+        if hours is None:
             raise NeedsHours(offer_id=offer.id)
-        span = hour_slots(claim.hours, offer.timezone)
+        span = hour_slots(hours, offer.timezone)
         return Line(
-            *(claim.offer_id, span.start, span.stop, offer.rules.buffer, claim.quantity),
-            *(claim.hours.start, claim.hours.end),
+            *(claim.offer_id, span.start, span.stop, offer.buffer, claim.quantity),
+            *(hours.start, hours.end),
         )
-    if (claim.dates is not None) is not (unit is Unit.DAY):
+    if hours is not None or (dates is not None) is not (unit is Unit.DAY):
         raise NeedsDates(offer_id=offer.id)
-    if claim.dates is not None:
-        first, end = slot_of(claim.dates.start), slot_of(claim.dates.end)
-        return Line(claim.offer_id, first, end, offer.rules.buffer, claim.quantity)
+    if dates is not None:
+        first, end = slot_of(dates.start), slot_of(dates.end)
+        return Line(claim.offer_id, first, end, offer.buffer, claim.quantity)
     if unit is Unit.TIMELESS:
         return Line(claim.offer_id, TIMELESS_SLOT, TIMELESS_SLOT + 1, 0, claim.quantity)
     if not claim.seats:
@@ -190,7 +193,7 @@ def line(claim: Claim, offer: Offer, seats: Mapping[str, int]) -> Line:
     named = sorted((seats[name], name) for name in claim.seats)
     return Line(
         *(claim.offer_id, TIMELESS_SLOT, TIMELESS_SLOT + 1, 0, claim.quantity, None, None),
-        *([slot for slot, _ in named], [name for _, name in named]),
+        *(tuple(slot for slot, _ in named), tuple(name for _, name in named)),
     )
 
 
