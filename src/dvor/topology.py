@@ -8,7 +8,7 @@ from socket import socket
 
 import uvicorn
 
-from dvor.kernel import process, telemetry
+from dvor.kernel import points, process, telemetry
 from dvor.kernel.config import Settings
 from dvor.kernel.process import Process
 from dvor.kernel.service import Service
@@ -57,6 +57,8 @@ async def serve(settings: Settings, sockets: list[socket] | None = None) -> None
     """Serve HTTP, and gRPC where a port is set, until told to stop."""
     part = "all" if "all" in settings.run else "+".join(sorted(settings.run))
     telemetry.configure(settings, part)
+    if settings.kill_at:
+        points.kill_at(settings.kill_at)
     async with running(settings) as house:
         server = http_server(house)
         process.collect_seldom()

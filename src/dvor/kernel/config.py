@@ -119,6 +119,9 @@ class Settings:
     shutdown_seconds: int = _variable(
         "DVOR_SHUTDOWN_SECONDS", 10, "requests under way may take this long to finish"
     )
+    kill_at: str = _variable(
+        "DVOR_KILL_AT", "", "for tests: die at this named point (kernel/points.py); empty: never"
+    )
     log_format: str = _variable("DVOR_LOG_FORMAT", "console", "console or json")
     log_level: str = _variable("DVOR_LOG_LEVEL", "info", "debug, info, warning or error")
     otlp_url: str = _variable("DVOR_OTLP_URL", "", "OpenTelemetry collector (HTTP); empty: off")

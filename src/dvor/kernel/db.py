@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-from dvor.kernel import clock, telemetry
+from dvor.kernel import clock, points, telemetry
 from dvor.kernel.caller import current
 from dvor.kernel.config import Settings
 from dvor.kernel.errors import Invalid, Refusal, Unavailable
@@ -325,8 +325,11 @@ class Database:
             return changed(await connection.execute(sql, *args))
 
     @asynccontextmanager
-    async def tx(self) -> AsyncIterator[Tx]:
-        """A transaction, READ COMMITTED: commits at the end, rolls back on any exception."""
+    async def tx(self, name: str = "") -> AsyncIterator[Tx]:
+        """A transaction, READ COMMITTED: commits at the end, rolls back on any exception.
+
+        With a `name` its commit is a point that tests of crashes reach.
+        """
         assert_no_transaction(f"a second transaction on {self.service}")
         async with self._acquired() as connection:
             transaction = connection.transaction()
@@ -336,12 +339,16 @@ class Database:
                 tx = Tx(connection, self.service)
                 yield tx
                 await tx.flush()
+                if name:
+                    points.reached(f"{name}.before_commit")
             except BaseException:
                 if connection.is_in_transaction():
                     await _finished(transaction.rollback())
                 raise
             else:
                 await _finished(transaction.commit())
+                if name:
+                    points.reached(f"{name}.after_commit")
             finally:
                 _open_transaction.reset(token)
 

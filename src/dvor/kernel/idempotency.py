@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+from dvor.kernel import points
 from dvor.kernel.db import Database
 from dvor.kernel.errors import Conflict, Invalid, Refusal
 
@@ -85,6 +86,7 @@ async def claim(
         _CLAIM, principal, operation, key, fingerprint, timedelta(seconds=lease_seconds)
     )
     if epoch is not None:
+        points.reached("answer.claimed")
         return Claim(principal, operation, key, epoch)
     row: Any = await db.fetchrow(_LOOK, principal, operation, key)
     if row is None:  # its first run failed and dropped the key just now
@@ -98,6 +100,7 @@ async def claim(
 
 async def store(db: Database, won: Claim, answer: Answer) -> None:
     """Remember the answer of a definite outcome."""
+    points.reached("answer.before_store")
     await db.execute(
         _STORE,
         won.principal,
@@ -108,6 +111,7 @@ async def store(db: Database, won: Claim, answer: Answer) -> None:
         answer.headers,
         answer.body,
     )
+    points.reached("answer.after_store")
 
 
 async def drop(db: Database, won: Claim) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from dvor.kernel import telemetry
+from dvor.kernel import points, telemetry
 from dvor.kernel.brokers import BATCH, Broker, Envelope
 from dvor.kernel.caller import Caller, asking
 from dvor.kernel.config import Settings
@@ -78,6 +78,7 @@ class Consumer:
             ours = [envelope for envelope in envelopes if envelope.type in self._handlers]
             if ours:
                 await self._apply(ours)
+                points.reached(f"{self._db.service}.before_ack")
             return len(envelopes)
 
     async def _apply(self, envelopes: list[Envelope]) -> None:
@@ -105,7 +106,7 @@ class Consumer:
 
     async def _apply_together(self, envelopes: list[Envelope]) -> None:
         with asking(Caller(service=self._db.service)):
-            async with self._db.tx() as tx:
+            async with self._db.tx(f"{self._db.service}.inbox") as tx:
                 taken = await tx.fetch(
                     _TAKE_IN,
                     [e.message_id for e in envelopes],

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from dvor.kernel import telemetry
+from dvor.kernel import points, telemetry
 from dvor.kernel.brokers import Broker, Envelope
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
@@ -74,8 +74,11 @@ class Relay:
             )
             for row in rows
         ]
+        points.reached(f"{service}.before_publish")
         await self._broker.publish(service, envelopes)
+        points.reached(f"{service}.after_publish")
         await self._db.execute(_SENT, [row["id"] for row in rows])
+        points.reached(f"{service}.after_marking")
         telemetry.EVENTS_SENT.labels(service).inc(len(rows))
         return len(rows)
 

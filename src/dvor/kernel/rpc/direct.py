@@ -5,7 +5,7 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from dvor.kernel import deadline, telemetry
+from dvor.kernel import deadline, points, telemetry
 from dvor.kernel.caller import Caller, asking, current
 from dvor.kernel.config import Settings
 from dvor.kernel.db import assert_no_transaction
@@ -60,11 +60,15 @@ def proxy(contract: type[Contract], calling: Callable[[Method], Call], **others:
 
 def _entrance(contract: type, method: Method, call: Call) -> Any:
     what = f"{method.contract}.{method.name}"
+    asked, answered = f"{what}.asked", f"{what}.answered"
 
     @functools.wraps(vars(contract)[method.name])
     async def entrance(_self: object, *args: Any, **kwargs: Any) -> Message | None:
         assert_no_transaction(what)
-        return await call(method.bind(args, kwargs))
+        points.reached(asked)
+        answer = await call(method.bind(args, kwargs))
+        points.reached(answered)
+        return answer
 
     return entrance
 

@@ -195,7 +195,7 @@ class Engine:
         lost = self._full.refusals(takes)
         asked = [take for n, take in enumerate(takes) if n not in lost] if lost else takes
         ids, keys = _keys([take.needed for take in asked], asked)
-        async with self._db.tx() as tx:
+        async with self._db.tx("inventory.swift") as tx:
             now, known, rows = await hold_queries.open_books(
                 tx, [take.hold_id for take in takes], _columns(ids, keys)
             )
@@ -227,7 +227,7 @@ class Engine:
         """
         takes = [request for request in requests if isinstance(request, Take)]
         resizes = [request for request in requests if isinstance(request, Resize)]
-        async with self._db.tx() as tx:
+        async with self._db.tx("inventory.thorough") as tx:
             now, holds = await hold_queries.lock_holds(tx, _hold_ids(requests))
             ids, asked = _asked(takes, holds)
             waiting = await self._line(tx, requests, ids, asked) if line else []

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from dvor.contracts.identity import Contact
-from dvor.kernel import clock, mail
+from dvor.kernel import clock, mail, points
 from dvor.kernel.messages import Message
 from dvor.kernel.tasks import task
 from dvor.services.notifications import letters, queries
@@ -54,7 +54,7 @@ async def send_mail(service: "NotificationsService", work: SendMail) -> None:
 
 
 async def _catch(service: "NotificationsService", notification_id: UUID, letter: Letter) -> None:
-    async with service.db.tx() as tx:
+    async with service.db.tx("mail.caught") as tx:
         await queries.catch_mail(
             tx,
             notification_id,
@@ -73,7 +73,9 @@ async def _send(
 ) -> None:
     try:
         mime = letters.message(letter, clock.now())
+        points.reached("mail.before_send")
         await mail.send(smtp_url, mime, SMTP_TIMEOUT_SECONDS)
+        points.reached("mail.after_send")
     except (mail.RecipientRefused, ValueError) as problem:
         # For good: trying again would bother the server and help nobody.
         await queries.mark_unmailable(service.db, notification_id, str(problem)[:500])

@@ -46,7 +46,7 @@ class PaymentsService:
     async def request(self, request: PaymentRequest) -> Payment:
         """Ask for money; the order's one payment, however often it is asked for."""
         require_service(*rules.SERVICES)
-        async with self.db.tx() as tx:
+        async with self.db.tx("payments.requested") as tx:
             row = await queries.insert_payment(
                 tx,
                 id=new(),
@@ -108,7 +108,7 @@ class PaymentsService:
         raise CardDeclined
 
     async def _authorise(self, seen: Record, card_number: str) -> Payment:
-        async with self.db.tx() as tx:
+        async with self.db.tx("payments.authorised") as tx:
             row = await queries.authorise(
                 tx,
                 seen["pay_token"],
@@ -127,7 +127,7 @@ class PaymentsService:
 
     async def _decline(self, seen: Record) -> None:
         """Count a failed try once per key of its form."""
-        async with self.db.tx() as tx:
+        async with self.db.tx("payments.declined") as tx:
             row = await queries.count_decline(tx, seen["pay_token"])
             if row is None:
                 raise PaymentEnded
@@ -141,7 +141,7 @@ class PaymentsService:
     async def capture(self, payment_id: UUID) -> Payment:
         """Take the authorised money."""
         require_service(*rules.SERVICES)
-        async with self.db.tx() as tx:
+        async with self.db.tx("payments.captured") as tx:
             row = await queries.capture(tx, payment_id)
             if row is not None:
                 await _step(tx, row, "captured", row["captured"])
@@ -160,7 +160,7 @@ class PaymentsService:
     async def void(self, payment_id: UUID) -> Payment:
         """Close a payment of which nothing was taken."""
         require_service(*rules.SERVICES)
-        async with self.db.tx() as tx:
+        async with self.db.tx("payments.voided") as tx:
             row = await queries.void(tx, payment_id)
             if row is not None:
                 await _step(tx, row, "voided", row["authorised"])
@@ -175,7 +175,7 @@ class PaymentsService:
         """Give money back. The key is claimed first: its twin waits and then changes nothing."""
         require_service(*rules.SERVICES)
         _known(await queries.payment(self.db, payment_id))
-        async with self.db.tx() as tx:
+        async with self.db.tx("payments.refunded") as tx:
             if not await queries.insert_refund(tx, key, payment_id, amount):
                 return await _repeated_refund(tx, payment_id, amount, key)
             async with tx.refusing(money_in_order=RefundTooLarge):

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from dvor.kernel import clock, outbound, webhooks
+from dvor.kernel import clock, outbound, points, webhooks
 from dvor.kernel.messages import Message
 from dvor.kernel.tasks import task
 from dvor.services.payments import queries
@@ -35,6 +35,7 @@ async def deliver_webhook(service: "PaymentsService", work: DeliverWebhook) -> N
     newest = webhooks.secrets_of("payments", service.settings.secret)[0]
     headers = webhooks.sign(newest, str(work.webhook_id), clock.now(), body)
     headers["content-type"] = "application/json"
+    points.reached("webhook.before_post")
     try:
         status = await outbound.post(
             service.settings.webhook_url, body, headers, ANSWER_TIMEOUT_SECONDS
@@ -42,6 +43,8 @@ async def deliver_webhook(service: "PaymentsService", work: DeliverWebhook) -> N
         answer, delivered = str(status), 200 <= status < 300
     except (ConnectionError, TimeoutError) as problem:
         answer, delivered = f"{type(problem).__name__}: {problem}"[:500], False
+    points.reached("webhook.after_post")
     await queries.mark_webhook(service.db, work.webhook_id, answer, delivered=delivered)
+    points.reached("webhook.after_marking")
     if not delivered:
         raise NotDelivered(answer)
