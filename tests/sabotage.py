@@ -191,16 +191,17 @@ def unsorted_locks() -> None:
 )
 def expiry_ignores_payments() -> None:
     """When time is up the order is cancelled, whatever the bank has said meanwhile."""
-    from dvor.services.orders import queries, service
+    from dvor.services.orders import saga_queries, steps
 
-    async def expire(self: service.OrdersService, order_id: Any) -> None:
+    look = steps.Steps._look
+
+    async def wrong(self: steps.Steps, order: Any) -> Any:
+        if not order["over"]:
+            return await look(self, order)
         async with self.db.tx() as tx:
-            row = await queries.locked(tx, order_id)
-            if row and row["status"] == "processing" and not row["pending_action"]:
-                await queries.begin(tx, order_id, "cancel", "unpaid")
-        await self.steps.finish(order_id)
+            return await saga_queries.begin(tx, order, "cancel", "unpaid")
 
-    break_(service.OrdersService, "expire", expire)
+    break_(steps.Steps, "_look", wrong)
 
 
 @planted(

@@ -49,10 +49,10 @@ GOOD_WORLD = {
     """,
     "orders": "".join(
         f"""
-        INSERT INTO orders (id, number, customer_id, status, hold_id, pay_until, total_amount,
-                            currency, payment_id)
+        INSERT INTO orders (id, number, customer_id, status, hold_id, pay_until, held_until,
+                            due_at, total_amount, currency, payment_id)
         VALUES ('{UUID(int=100 + hold.int)}', 'N{hold.int}', '{GUEST}', '{status}', '{hold}',
-                dvor_now(), {goods * 100 + nights * 300}, 'EUR', '{UUID(int=200 + hold.int)}');
+                dvor_now(), dvor_now(), dvor_now() + interval '1 hour', {goods * 100 + nights * 300}, 'EUR', '{UUID(int=200 + hold.int)}');
         INSERT INTO order_history (order_id, what, status)
         SELECT '{UUID(int=100 + hold.int)}', 'step', unnest(ARRAY{walk});
         INSERT INTO order_lines (id, order_id, position, offer_id, listing_id, seller_id, kind,

@@ -6,7 +6,7 @@ Actions and answers:
 |---|---|
 | `("hold", id, needs)`, needs: ((offer, slot), units), … | "held", ("SoldOut", left), "HoldEnded", "Conflict" |
 | `("confirm", id)` | "confirmed", "HoldEnded", "UnknownHold" |
-| `("release", id)` | "released", "expired" |
+| `("release", id)` | "released" |
 | `("free", offer, slots)` | units free in all of the slots |
 | `("calendar", offer, slots)` | units free in each |
 | `("supply", offer, units)` | "set", ("BelowPromised", promised) |
@@ -101,9 +101,7 @@ class Promises:
         return shop.with_hold(hold_id, "confirmed", needs), "confirmed"
 
     def release(self, shop: Shop, hold_id: Hashable) -> tuple[Shop, Any]:
-        status, needs = shop.by_id.get(hold_id, ("held", ()))
-        if status not in ALIVE:
-            return shop, status
+        _, needs = shop.by_id.get(hold_id, ("held", ()))
         return shop.with_hold(hold_id, "released", needs), "released"
 
     def free(self, shop: Shop, offer: Hashable, slots: Iterable[Hashable]) -> tuple[Shop, Any]:

@@ -1,8 +1,12 @@
 """Tasks: rows first, at least once, with retries."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from dvor.kernel import tasks
 from dvor.kernel.caller import current
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
@@ -118,6 +122,29 @@ class TestRunner:
         await db.execute("UPDATE tasks SET lease_until = clock_timestamp() - '1 s'::interval")
         await runner(db, worker, settings).run_due()
         assert worker.done == ["a"]
+
+    async def test_a_task_that_takes_longer_than_a_lease_stays_ours(
+        self, database: OpenDatabase, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tasks, "LEASE", timedelta(seconds=0.3))
+        monkeypatch.setattr(tasks, "HEARTBEAT_SECONDS", 0.05)
+        db, worker = await database("orders"), Worker()
+        began = list[str]()
+
+        @task(timeout_seconds=5, attempts_max=3)
+        async def dawdle(service: Worker, work: Work) -> None:
+            began.append(work.name)
+            await asyncio.sleep(1)
+
+        await enqueue(db, "a", known=dawdle)
+        runners = [Runner("orders", worker, db, settings, (dawdle,), ()) for _ in "12"]
+        loops = [asyncio.create_task(one.run()) for one in runners]
+        await asyncio.sleep(1.3)
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        assert began == ["a"]
+        assert await db.fetchval("SELECT state FROM tasks") == "done"
 
 
 class TestTimers:

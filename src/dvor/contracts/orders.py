@@ -291,6 +291,17 @@ class OrderCancelled(Event):
     refunded: Money
 
 
+class LatePaymentReturned(Event):
+    """Money came when the order was cancelled already; it was let go, or given back."""
+
+    aggregate = "order_id"
+    order_id: UUID
+    number: str
+    customer_id: UUID
+    refunded: Money
+    """What had been taken; nothing where the bank had only reserved it."""
+
+
 class OrderDelivered(Event):
     """The seller handed everything over."""
 

@@ -140,6 +140,8 @@ class Process:
             self._loop(self.broker.watch(consumer.notice))
         if news := getattr(implementation, "notice", None):
             hints["dvor_news"] = news
+        if run := getattr(implementation, "run", None):
+            self._loop(run())
         self._loop(database.listen(hints))
 
     def _loop(self, work: Any) -> None:
@@ -204,7 +206,8 @@ class Process:
             for source in consumer.sources:
                 if await self.broker.lag(name, source):
                     return True
-        return False
+        busy = [getattr(one, "busy", None) for one in self._implementations.values()]
+        return any([await ask() for ask in busy if ask])
 
     async def shift_clock(self, shift: timedelta) -> None:
         """Move the virtual clock to real time plus `shift`."""

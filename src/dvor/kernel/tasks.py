@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, get_type_hints
 from uuid import UUID
 
-from dvor.kernel import telemetry
+from dvor.kernel import points, telemetry
 from dvor.kernel.caller import Caller, asking
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record
@@ -23,6 +23,9 @@ BATCH = 50
 AT_ONCE = 8
 """Tasks run at the same time by one process for one service."""
 BACK_OFF_MAX_SECONDS = 300
+LEASE = timedelta(seconds=10)
+"""How long a process may be silent before another one runs its tasks again."""
+HEARTBEAT_SECONDS = 3
 RARE_SECONDS = 60
 
 
@@ -87,6 +90,11 @@ UPDATE tasks t SET lease_until = clock_timestamp() + $2::interval, attempts = at
 FROM due WHERE t.id = due.id
 RETURNING t.id, t.name, t.work, t.trace, t.attempts, t.attempts_max
 """
+_KEEP = """
+UPDATE tasks SET lease_until = clock_timestamp() + $3::interval
+FROM unnest($1::uuid[], $2::int[]) AS ours (id, attempts)
+WHERE tasks.id = ours.id AND tasks.attempts = ours.attempts AND state = 'due'
+"""
 _DONE = """
 UPDATE tasks SET state = 'done', done_at = dvor_now(), lease_until = NULL, error = NULL
 WHERE id = $1 AND attempts = $2
@@ -130,6 +138,8 @@ class Runner:
         self._hint = asyncio.Event()
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._holder = new()
+        self._running: dict[UUID, int] = {}
+        """Tasks that are ours now, and at which attempt: with another number they are not."""
 
     def notice(self, _payload: str = "") -> None:
         """There may be something to do."""
@@ -140,6 +150,7 @@ class Runner:
         async with asyncio.TaskGroup() as group:
             if self._tasks:
                 group.create_task(self._run_tasks())
+                group.create_task(self._keep())
             for timer_ in self._timers:
                 group.create_task(self._run_timer(timer_))
             group.create_task(self._run_timer(Timer("forget_done_tasks", self._forget, 3600)))
@@ -159,12 +170,26 @@ class Runner:
             if not busy:
                 await hinted(self._hint, self._settings.poll_seconds)
 
+    async def _keep(self) -> None:
+        """Prolong the leases of what is running: they are short, so that a crash heals soon."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            if self._running:
+                try:
+                    ours = list(self._running), list(self._running.values())
+                    await self._db.execute(_KEEP, *ours, LEASE)
+                except Refusal as problem:
+                    LOG.warning("leases lapse", service=self._service, problem=str(problem))
+
     async def run_due(self) -> int:
         """Run what is due now; answers how many were claimed."""
-        longest = max((t.timeout_seconds for t in self._tasks.values()), default=1)
-        rows = await self._db.fetch(_CLAIM, BATCH, timedelta(seconds=longest + 30))
-        if rows:
+        rows = await self._db.fetch(_CLAIM, BATCH, LEASE)
+        self._running |= {row["id"]: row["attempts"] for row in rows}
+        try:
             await asyncio.gather(*(self._run_one(row) for row in rows))
+        finally:
+            for row in rows:
+                self._running.pop(row["id"], None)
         return len(rows)
 
     async def _run_one(self, row: Record) -> None:
@@ -178,7 +203,10 @@ class Runner:
                     error = f"{type(problem).__name__}: {problem}"
                     await self._again(row, problem, error)
                 else:
+                    points.reached(f"{name}.before_done")
                     await self._db.execute(_DONE, row["id"], row["attempts"])
+                    points.reached(f"{name}.after_done")
+            self._running.pop(row["id"], None)
             telemetry.TASKS_RUN.labels(self._service, name, "failed" if error else "done").inc()
 
     async def _attempt(self, known: Task | None, row: Record) -> None:

@@ -30,6 +30,8 @@ EVENTS_SENT = Counter("dvor_events_sent_total", "Events published", ["service"])
 EVENTS_TAKEN = Counter("dvor_events_taken_total", "Events applied", ["service", "type"])
 EVENTS_PARKED = Counter("dvor_events_parked_total", "Events that could not be applied", ["service"])
 OUTBOX_AGE = Gauge("dvor_outbox_age_seconds", "Age of the oldest unsent event", ["service"])
+SAGA_STEPS = Counter("dvor_saga_steps_total", "Steps of orders", ["action", "outcome"])
+ORDERS_STUCK = Gauge("dvor_orders_stuck", "Orders without progress for a minute")
 TASKS_RUN = Counter("dvor_tasks_total", "Tasks run", ["service", "task", "outcome"])
 
 

@@ -26,6 +26,7 @@ _EVENTS = {
     "payment_authorised": N_("The bank set the money aside."),
     "booked": N_("Everything is booked."),
     "paid": N_("The money was charged. The order is paid."),
+    "late_payment_returned": N_("A payment came after that; the money was returned."),
     "delivered": N_("The seller handed everything over."),
 }
 

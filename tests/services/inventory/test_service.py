@@ -266,12 +266,14 @@ class TestRelease:
             assert (await scene.release(hold.id)).status is HoldStatus.RELEASED
         assert await scene.counters(goods) == {(5, 0, 0)}
 
-    async def test_of_an_expired_one_changes_nothing(self, scene: Scene) -> None:
+    async def test_of_an_expired_one_frees_nothing_more_and_is_final(self, scene: Scene) -> None:
         goods = await scene.offer()
         held = await scene.hold(units(goods, 2))
         await scene.expire()
-        assert (await scene.release(held.id)).status is HoldStatus.EXPIRED
+        assert (await scene.release(held.id)).status is HoldStatus.RELEASED
         assert await scene.free(goods) == 10
+        with pytest.raises(HoldEnded):  # an owner of its order that slept meanwhile
+            await scene.hold(units(goods, 2), hold_id=held.id)
 
     async def test_before_the_hold_came_refuses_the_hold(self, scene: Scene) -> None:
         goods, hold_id = await scene.offer(), ids.new()

@@ -266,6 +266,9 @@ class Release:
         if stored is None:
             ended = StoredHold(self.hold_id, HoldStatus.RELEASED, now, now, None, False, ())
             return books.write(ended)
+        if stored.status is HoldStatus.EXPIRED:
+            # Given up for good: whoever comes late and wants it anew is refused.
+            return books.write(stored._replace(status=HoldStatus.RELEASED))
         if stored.status not in LIVE:
             return stored
         if self.declined:

@@ -7,6 +7,7 @@ from uuid import UUID
 from dvor.contracts.identity import UserRegistered
 from dvor.contracts.inventory import WaitingLapsed, WaitingOffered
 from dvor.contracts.orders import (
+    LatePaymentReturned,
     OrderCancelled,
     OrderCreated,
     OrderDelivered,
@@ -53,6 +54,12 @@ async def order_cancelled(tx: Tx, event: OrderCancelled) -> None:
     )
 
 
+async def late_payment_returned(tx: Tx, event: LatePaymentReturned) -> None:
+    """Tell the customer what became of money that came too late."""
+    details = {"number": event.number, "refunded": event.refunded.model_dump()}
+    await _tell(tx, "late_payment_returned", event.order_id, [event.customer_id], details)
+
+
 async def order_delivered(tx: Tx, event: OrderDelivered) -> None:
     """Tell the customer."""
     details = {"number": event.number}
@@ -94,6 +101,7 @@ HANDLERS = {
     OrderPaid: order_paid,
     PaymentFailed: payment_failed,
     OrderCancelled: order_cancelled,
+    LatePaymentReturned: late_payment_returned,
     OrderDelivered: order_delivered,
     WaitingOffered: waiting_offered,
     WaitingLapsed: waiting_lapsed,

@@ -100,6 +100,14 @@ def _order_cancelled(details: Details) -> Wording:
     )
 
 
+def _late_payment_returned(details: Details) -> Wording:
+    return Wording(
+        _("Your payment for order {number} came too late", number=details["number"]),
+        _("The order had been cancelled by then.") + " " + _money_back(details),
+        _("Open the order"),
+    )
+
+
 def _order_delivered(details: Details) -> Wording:
     return Wording(
         _("Order {number} is handed over", number=details["number"]),
@@ -170,6 +178,7 @@ _WORDINGS: dict[str, Callable[[Details], Wording]] = {
     "order_paid": _order_paid,
     "payment_failed": _payment_failed,
     "order_cancelled": _order_cancelled,
+    "late_payment_returned": _late_payment_returned,
     "order_delivered": _order_delivered,
     "sale_paid": _sale_paid,
     "sale_cancelled": _sale_cancelled,

@@ -11,6 +11,5 @@ SERVICE = Service(
     implementation=OrdersService,
     calls=("catalog", "inventory", "payments"),
     routers=(api.carts, api.router),
-    tasks=(tasks.finish_order, tasks.expire_order),
-    timers=(tasks.forget_cart_keys,),
+    timers=(tasks.watch_orders, tasks.forget_cart_keys),
 )

@@ -140,7 +140,7 @@ class Carts:
         except Refusal:
             changed = await self._write(mine, joined, mine.hold_id, None, None)
         if changed:
-            async with self.db.tx() as tx:
+            async with self.db.tx("orders.guest_cart_joined") as tx:
                 await queries.drop_cart(tx, row["id"])
         return await self.shown(await self.made(""))
 
@@ -194,7 +194,7 @@ class Carts:
         held_until: datetime | None,
         key: UUID | None,
     ) -> StoredCart | None:
-        async with self.db.tx() as tx:
+        async with self.db.tx("orders.cart_changed") as tx:
             if not await queries.advance_cart(tx, cart.id, cart.version, hold_id, held_until):
                 return None
             await queries.replace_cart_lines(tx, cart.id, lines)

@@ -6,11 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from dvor.contracts.catalog import Quote
+from dvor.contracts.inventory import Hold
 from dvor.contracts.orders import OrderSearch, Viewpoint
 from dvor.kernel import ids
 from dvor.kernel.db import Connection, Record, Tx
 from dvor.kernel.periods import HourRange
 from dvor.services.orders.rules import StoredLine
+from dvor.services.orders.saga_queries import LEASE
 
 
 async def cart(db: Connection, customer_id: UUID | None, guest_hash: bytes | None) -> Record | None:
@@ -125,30 +127,33 @@ async def insert_order(
     order_id: UUID,
     number: str,
     customer_id: UUID,
-    hold_id: UUID,
+    hold: Hold,
     pay_until: datetime,
     quote: Quote,
     seats: Sequence[Sequence[str]],
-) -> bool:
-    """Write an order with its lines, waiting for its payment request; False if it exists.
+) -> Record | None:
+    """Write an order with its lines, to be asked money for by the caller; None if it exists.
 
     `seats`: those of each line.
     """
-    fresh = await tx.execute(
-        "INSERT INTO orders (id, number, customer_id, status, hold_id, pay_until, total_amount,"
-        " currency, pending_action, pending_since)"
-        " VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, 'pay', dvor_now())"
-        " ON CONFLICT DO NOTHING",  # twins at once may meet at the id or at the hold
+    order = await tx.fetchrow(
+        "INSERT INTO orders (id, number, customer_id, status, hold_id, pay_until, held_until,"
+        " total_amount, currency, pending_action, pending_since, epoch, due_at)"
+        " VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, $8, 'pay', dvor_now(), 1,"
+        " dvor_now() + $9::interval)"
+        " ON CONFLICT DO NOTHING RETURNING *",  # twins at once may meet at the id or at the hold
         order_id,
         number,
         customer_id,
-        hold_id,
+        hold.id,
         pay_until,
+        hold.expires_at,
         quote.total.amount,
         quote.total.currency,
+        LEASE,
     )
-    if not fresh:
-        return False
+    if order is None:
+        return None
     await tx.executemany(
         "INSERT INTO order_lines (id, order_id, position, offer_id, listing_id, seller_id, kind,"
         " title, name, picture, quantity, start_date, end_date, starts_at, timezone, units,"
@@ -184,7 +189,7 @@ async def insert_order(
             for position, line in enumerate(quote.lines)
         ],
     )
-    return True
+    return order
 
 
 async def note(tx: Tx, order_id: UUID, what: str, **details: str) -> None:
@@ -262,56 +267,6 @@ async def seller_ids(db: Connection, order_id: UUID) -> tuple[UUID, ...]:
         "SELECT DISTINCT seller_id FROM order_lines WHERE order_id = $1 ORDER BY 1", order_id
     )
     return tuple(row["seller_id"] for row in rows)
-
-
-async def payment_requested(tx: Tx, order_id: UUID, payment_id: UUID, pay_path: str) -> bool:
-    """created -> processing; False when the order has moved on."""
-    return bool(
-        await tx.execute(
-            "UPDATE orders SET status = 'processing', payment_id = $2, pay_path = $3,"
-            " pending_action = NULL, pending_since = NULL, version = version + 1"
-            " WHERE id = $1 AND status = 'created' AND pending_action = 'pay'",
-            order_id,
-            payment_id,
-            pay_path,
-        )
-    )
-
-
-async def begin(tx: Tx, order_id: UUID, action: str, reason: str | None = None) -> None:
-    """From now on `action` is under way. The row is locked by the caller."""
-    await tx.execute(
-        "UPDATE orders SET pending_action = $2, pending_since = dvor_now(),"
-        " cancel_reason = coalesce($3, cancel_reason), version = version + 1 WHERE id = $1",
-        order_id,
-        action,
-        reason,
-    )
-
-
-async def paid(tx: Tx, order_id: UUID) -> bool:
-    """processing -> paid; False when the order has moved on."""
-    return bool(
-        await tx.execute(
-            "UPDATE orders SET status = 'paid', pending_action = NULL, pending_since = NULL,"
-            " version = version + 1"
-            " WHERE id = $1 AND status = 'processing' AND pending_action = 'settle'",
-            order_id,
-        )
-    )
-
-
-async def cancelled(tx: Tx, order_id: UUID, refunded: int) -> bool:
-    """-> cancelled; False when it already was."""
-    return bool(
-        await tx.execute(
-            "UPDATE orders SET status = 'cancelled', refunded_amount = $2, pending_action = NULL,"
-            " pending_since = NULL, version = version + 1"
-            " WHERE id = $1 AND pending_action = 'cancel'",
-            order_id,
-            refunded,
-        )
-    )
 
 
 async def delivered(tx: Tx, order_id: UUID) -> bool:

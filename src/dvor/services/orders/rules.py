@@ -15,6 +15,8 @@ from dvor.kernel.periods import DateRange, HourRange
 CART_LINES_MAX = 50
 QUANTITY_MAX = 1000
 SEATS_MAX = 50
+SECURED = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.CAPTURED})
+"""The money is certain, so that things can be booked."""
 CANCELLABLE = frozenset({OrderStatus.CREATED, OrderStatus.PROCESSING, OrderStatus.PAID})
 
 

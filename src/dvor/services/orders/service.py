@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import defaultdict
-from datetime import timedelta
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -30,19 +29,16 @@ from dvor.contracts.orders import (
     WebhookDelivery,
     Wish,
 )
-from dvor.contracts.payments import Payments, PaymentStatus, Webhook
+from dvor.contracts.payments import Payments, Webhook
 from dvor.kernel import clock, ids, webhooks
 from dvor.kernel.caller import Role, current, require_role, require_user
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Database, Record, Tx, caller_key
+from dvor.kernel.db import Database, Tx, caller_key
 from dvor.kernel.tasks import hinted
-from dvor.services.orders import queries, rules, views
+from dvor.services.orders import queries, rules, saga_queries, views
 from dvor.services.orders.carts import Carts, StoredCart
+from dvor.services.orders.saga import Saga
 from dvor.services.orders.steps import Steps
-from dvor.services.orders.tasks import OrderWork, expire_order, finish_order
-
-RESCUE_SECONDS = 5
-"""A step that its request did not finish is taken up by a task after this."""
 
 
 class OrdersService:
@@ -62,6 +58,7 @@ class OrdersService:
         self.payments = payments
         self.carts = Carts(db, settings, catalog, inventory)
         self.steps = Steps(db, settings, inventory, payments)
+        self.saga = Saga(db, settings, self.steps)
         self._closing = False
         self._waiting: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
 
@@ -97,7 +94,7 @@ class OrdersService:
         require_user()
         order_id = caller_key("order")
         if current().key and await queries.state(self.db, order_id):
-            await self.steps.finish(order_id)
+            await self.saga.finish(order_id)
             return await self.order(order_id)
         cart = await self.carts.stored("")
         if cart is None or not cart.lines:
@@ -116,25 +113,22 @@ class OrdersService:
     async def _create(
         self, order_id: UUID, hold_id: UUID, wishes: list[Wish], cart: StoredCart | None
     ) -> Order:
+        created = None
         if await queries.state(self.db, order_id) is None:
             quote = await self.catalog.quote(rules.quote_lines(wishes))
             hold = await self.carts.hold(hold_id, wishes)
             pay_until = rules.pay_by(hold.expires_at, self.settings.payment_margin_seconds)
             number = ids.spoken(order_id)
             seats = rules.seats_held(wishes, hold.claims)
-            async with self.db.tx() as tx:
+            async with self.db.tx("orders.placed") as tx:
                 if cart is not None:
                     await self._empty(tx, cart)
-                fresh = await queries.insert_order(
-                    tx, order_id, number, require_user(), hold.id, pay_until, quote, seats
+                created = await queries.insert_order(
+                    tx, order_id, number, require_user(), hold, pay_until, quote, seats
                 )
-                if fresh:
+                if created:
                     await queries.note(tx, order_id, "created")
                     await queries.note(tx, order_id, "hold_taken")
-                    work = OrderWork(order_id=order_id)
-                    rescue = clock.now() + timedelta(seconds=RESCUE_SECONDS)
-                    tx.enqueue(finish_order, work, key=f"{order_id} pay", run_at=rescue)
-                    tx.enqueue(expire_order, work, key=f"{order_id} expire", run_at=hold.expires_at)
                     tx.emit(
                         OrderCreated(
                             order_id=order_id,
@@ -144,7 +138,10 @@ class OrdersService:
                             total=quote.total,
                         )
                     )
-        await self.steps.finish(order_id)
+        if created:
+            await self.saga.move(created)
+        else:
+            await self.saga.finish(order_id)
         return await self.order(order_id)
 
     async def _empty(self, tx: Tx, cart: StoredCart) -> None:
@@ -206,18 +203,17 @@ class OrdersService:
     async def cancel(self, order_id: UUID) -> Order:
         """Free every line, give the money back."""
         who = await self._acting_on(order_id)
-        await self.steps.finish(order_id)
-        async with self.db.tx() as tx:
+        await self.saga.finish(order_id)
+        begun = None
+        async with self.db.tx("orders.cancel_begun") as tx:
             row = await queries.locked(tx, order_id)
             assert row is not None
             if row["status"] != OrderStatus.CANCELLED:
                 if OrderStatus(row["status"]) not in rules.CANCELLABLE or row["pending_action"]:
                     raise NotCancellable
-                await queries.begin(tx, order_id, "cancel", who)
-                rescue = clock.now() + timedelta(seconds=RESCUE_SECONDS)
-                work = OrderWork(order_id=order_id)
-                tx.enqueue(finish_order, work, key=f"{order_id} cancel", run_at=rescue)
-        await self.steps.finish(order_id)
+                begun = await saga_queries.begin(tx, row, "cancel", who)
+        if begun:
+            await self.saga.move(begun)
         return await self.order(order_id)
 
     async def _acting_on(self, order_id: UUID) -> str:
@@ -238,7 +234,7 @@ class OrdersService:
         if await self._acting_on(order_id) == "customer":
             raise UnknownOrder
         sellers = await queries.seller_ids(self.db, order_id)
-        async with self.db.tx() as tx:
+        async with self.db.tx("orders.delivered") as tx:
             row = await queries.locked(tx, order_id)
             if row is None or not await queries.delivered(tx, order_id):
                 raise NotDeliverable
@@ -257,7 +253,8 @@ class OrdersService:
         """Take a payment's webhook: a hint, after which the payment itself is asked."""
         hint = self._verified(delivery)
         payment = (await self.payments.payment(hint.payment_id)).payment
-        async with self.db.tx() as tx:
+        begun = None
+        async with self.db.tx("orders.webhook_taken") as tx:
             row = await queries.locked(tx, hint.order_id)
             if row is None or row["payment_id"] not in (None, payment.id):
                 raise UnknownOrder
@@ -265,10 +262,14 @@ class OrdersService:
                 raise UnknownOrder
             if not await queries.receive_webhook(tx, delivery.webhook_id):
                 return
-            if row["status"] != OrderStatus.PROCESSING or row["pending_action"]:
+            if row["pending_action"]:
                 return
-            if payment.status is PaymentStatus.AUTHORISED:
-                await self._begin_settling(tx, row)
+            if row["status"] == OrderStatus.CANCELLED and payment.status in rules.SECURED:
+                begun = await saga_queries.begin(tx, row, "cancel")
+            elif row["status"] != OrderStatus.PROCESSING:
+                return
+            elif payment.status in rules.SECURED:
+                begun = await self.steps.begin_settling(tx, row)
             elif hint.type == "payment.declined":
                 await queries.note(tx, row["id"], "payment_declined")
                 await queries.touch(tx, row["id"])
@@ -277,11 +278,8 @@ class OrdersService:
                         order_id=row["id"], number=row["number"], customer_id=row["customer_id"]
                     )
                 )
-
-    async def _begin_settling(self, tx: Tx, row: Record) -> None:
-        await queries.begin(tx, row["id"], "settle")
-        await queries.note(tx, row["id"], "payment_authorised")
-        tx.enqueue(finish_order, OrderWork(order_id=row["id"]), key=f"{row['id']} settle")
+        if begun:
+            self.saga.hand_over(begun)
 
     def _verified(self, delivery: WebhookDelivery) -> Webhook:
         headers = {
@@ -296,25 +294,13 @@ class OrdersService:
         except (ValueError, ValidationError):
             raise BadSignature from None
 
-    async def finish(self, order_id: UUID) -> None:
-        """Do what is under way with an order. For tasks."""
-        await self.steps.finish(order_id)
+    async def run(self) -> None:
+        """Move orders on until cancelled."""
+        await self.saga.run()
 
-    async def expire(self, order_id: UUID) -> None:
-        """The hold has ended: settle what was authorised, cancel what was not paid. For tasks."""
-        await self.steps.finish(order_id)
-        row = await queries.state(self.db, order_id)
-        if row is None or row["status"] != OrderStatus.PROCESSING:
-            return
-        payment = (await self.payments.payment(row["payment_id"])).payment
-        async with self.db.tx() as tx:
-            row = await queries.locked(tx, order_id)
-            if row and row["status"] == OrderStatus.PROCESSING and not row["pending_action"]:
-                if payment.status is PaymentStatus.AUTHORISED:
-                    await self._begin_settling(tx, row)
-                else:
-                    await queries.begin(tx, order_id, "cancel", "unpaid")
-        await self.steps.finish(order_id)
+    async def busy(self) -> bool:
+        """Whether an order is under way here, or due. For tests and replays."""
+        return await self.saga.busy()
 
     async def forget_cart_keys(self) -> None:
         """Drop old keys of carts. For the timer."""

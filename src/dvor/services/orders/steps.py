@@ -1,13 +1,15 @@
 """The steps of an order, each repeatable: a crash between two of them loses nothing.
 
-What is under way stands in `orders.pending_action`; a task finishes it wherever it stopped. Money
-is authorised, then the hold is confirmed, then the money is taken: none moves without a booking.
+What is under way stands in `orders.pending_action`; `saga.py` says who does it and when. Money is
+authorised, then the hold is confirmed, then the money is taken: none moves without a booking.
+
+A step gets the order as its owner read it and answers the order as it goes on, or None where
+nothing is under way any more or somebody else owns it. It asks other services first, by keys that
+follow from the order, and writes last, in one transaction that begins with the row of the order.
 """
 
-from uuid import UUID
-
 from dvor.contracts.inventory import HoldEnded, Inventory
-from dvor.contracts.orders import OrderCancelled, OrderPaid
+from dvor.contracts.orders import LatePaymentReturned, OrderCancelled, OrderPaid, OrderStatus
 from dvor.contracts.payments import (
     NotAuthorised,
     Payment,
@@ -17,10 +19,10 @@ from dvor.contracts.payments import (
 )
 from dvor.kernel import ids
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Database, Record
+from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound
 from dvor.kernel.money import Money
-from dvor.services.orders import queries, rules
+from dvor.services.orders import queries, rules, saga_queries
 
 REFUSED = (Conflict, Gone, Invalid, NotFound)
 """Definite refusals: trying again would not help."""
@@ -37,19 +39,19 @@ class Steps:
         self.inventory = inventory
         self.payments = payments
 
-    async def finish(self, order_id: UUID) -> None:
-        """Do what is under way until nothing is. Raises Unavailable: then a task tries again."""
-        while True:
-            order = await queries.state(self.db, order_id)
-            if order is None or order["pending_action"] is None:
-                return
-            match order["pending_action"]:
-                case "pay":
-                    await self._ask_for_money(order)
-                case "settle":
-                    await self._settle(order)
-                case _:
-                    await self._cancel(order)
+    async def do(self, order: Record) -> Record | None:
+        """The next step of an order that is ours. Raises Unavailable: then it is done again."""
+        match order["pending_action"]:
+            case "pay":
+                return await self._ask_for_money(order)
+            case "settle":
+                return await self._settle(order)
+            case "cancel":
+                return await self._cancel(order)
+            case None:
+                return await self._look(order)
+            case unknown:
+                raise LookupError(f"nobody knows how to {unknown} an order")
 
     async def payment_of(self, order: Record) -> Payment:
         """The order's payment, asked for where it was not yet."""
@@ -66,24 +68,43 @@ class Steps:
 
     async def _ask_for_money(self, order: Record) -> None:
         payment = await self.payment_of(order)
-        async with self.db.tx() as tx:
-            if await queries.payment_requested(tx, order["id"], payment.id, payment.pay_path):
+        async with self.db.tx("orders.payment_requested") as tx:
+            if await saga_queries.payment_requested(tx, order, payment.id, payment.pay_path):
                 await queries.note(tx, order["id"], "payment_requested")
 
-    async def _settle(self, order: Record) -> None:
+    async def _look(self, order: Record) -> Record | None:
+        """Ask for what no webhook told; when the time to pay is over, settle or cancel."""
+        if order["status"] != OrderStatus.PROCESSING:
+            await saga_queries.look_later(self.db, order)
+            return None
+        payment = (await self.payments.payment(order["payment_id"])).payment
+        if payment.status in rules.SECURED:
+            async with self.db.tx("orders.look_settles") as tx:
+                return await self.begin_settling(tx, order)
+        if order["over"]:
+            async with self.db.tx("orders.look_cancels") as tx:
+                return await saga_queries.begin(tx, order, "cancel", "unpaid")
+        await saga_queries.look_later(self.db, order)
+        return None
+
+    async def begin_settling(self, tx: Tx, order: Record) -> Record | None:
+        """The bank has said yes: from now on the order is booked, then the money taken."""
+        begun = await saga_queries.begin(tx, order, "settle")
+        if begun is not None:
+            await queries.note(tx, order["id"], "payment_authorised")
+        return begun
+
+    async def _settle(self, order: Record) -> Record | None:
         try:
             await self._book(order)
             await self.payments.capture(order["payment_id"])
         except REFUSED as refusal:
             reason = "unpaid" if isinstance(refusal, NotAuthorised) else "unavailable"
-            async with self.db.tx() as tx:
-                row = await queries.locked(tx, order["id"])
-                if row and row["pending_action"] == "settle":
-                    await queries.begin(tx, order["id"], "cancel", reason)
-            return
+            async with self.db.tx("orders.settle_refused") as tx:
+                return await saga_queries.begin(tx, order, "cancel", reason)
         sellers = await queries.seller_ids(self.db, order["id"])
-        async with self.db.tx() as tx:
-            if await queries.paid(tx, order["id"]):
+        async with self.db.tx("orders.paid") as tx:
+            if await saga_queries.paid(tx, order):
                 await queries.note(tx, order["id"], "booked")
                 await queries.note(tx, order["id"], "paid")
                 tx.emit(
@@ -95,6 +116,7 @@ class Steps:
                         total=Money(amount=order["total_amount"], currency=order["currency"]),
                     )
                 )
+        return None
 
     async def _book(self, order: Record) -> None:
         """Confirm the hold; one that ended while the bank answered is taken again if it can be."""
@@ -109,8 +131,20 @@ class Steps:
         refunded = await self._let_money_go(order)
         await self.inventory.release(order["hold_id"])
         sellers = await queries.seller_ids(self.db, order["id"])
-        async with self.db.tx() as tx:
-            if not await queries.cancelled(tx, order["id"], refunded):
+        given_back = Money(amount=refunded, currency=order["currency"])
+        async with self.db.tx("orders.cancelled") as tx:
+            if not await saga_queries.cancelled(tx, order, refunded):
+                return
+            if order["status"] == OrderStatus.CANCELLED:  # money came when all was over
+                await queries.note(tx, order["id"], "late_payment_returned")
+                tx.emit(
+                    LatePaymentReturned(
+                        order_id=order["id"],
+                        number=order["number"],
+                        customer_id=order["customer_id"],
+                        refunded=given_back,
+                    )
+                )
                 return
             await queries.note(tx, order["id"], "cancelled", reason=order["cancel_reason"])
             if refunded:
@@ -124,7 +158,7 @@ class Steps:
                     customer_id=order["customer_id"],
                     seller_ids=sellers,
                     reason=order["cancel_reason"],
-                    refunded=Money(amount=refunded, currency=order["currency"]),
+                    refunded=given_back,
                 )
             )
 
