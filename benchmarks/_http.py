@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 from uuid import UUID, uuid4
 
 CUSTOMERS = 16
-CONNECTIONS = 96
+CONNECTIONS = 256
 START_SECONDS = 60
 
 

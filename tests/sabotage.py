@@ -266,10 +266,9 @@ def no_replay_of_batches() -> None:
 @planted("-", f"{INVENTORY}/test_verdicts.py::TestSoldOutCache")
 def sold_out_for_ever() -> None:
     """Who was sold out once stays so: the cache forgets nothing."""
-    from dvor.services.inventory import engine
+    from dvor.services.inventory.memory import SoldOutCells
 
-    full = engine._Full
-    learn, refusals = full.learn, full.refusals
+    learn, refusals = SoldOutCells.learn, SoldOutCells.refusals
 
     def wrong_learn(self: Any, cells: Any) -> None:
         before = dict(self._until)
@@ -280,8 +279,8 @@ def sold_out_for_ever() -> None:
         self._until = dict.fromkeys(self._until, float("inf"))
         return refusals(self, takes)
 
-    break_(full, "learn", wrong_learn)
-    break_(full, "refusals", wrong_refusals)
+    break_(SoldOutCells, "learn", wrong_learn)
+    break_(SoldOutCells, "refusals", wrong_refusals)
 
 
 @planted("-", f"{INVENTORY}/test_verdicts.py::TestRules::test_refuse_what_the_seller_does_not_want")

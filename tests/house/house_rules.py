@@ -224,8 +224,8 @@ NOUNS = {
         "keyring.py", "password_strength.py", "passwords.py", "proofs.py", "threads.py", "views.py",
     },
     "inventory": {"allocation.py", "alternatives.py", "availability.py", "calendars.py",
-        "closure_rules.py", "closures.py", "engine.py", "explaining.py", "hours.py", "ical.py",
-        "seating.py", "seats.py", "serving.py", "slots.py", "waiting_list.py"},
+        "closure_rules.py", "closures.py", "engine.py", "explaining.py", "hold_rows.py", "hours.py",
+        "ical.py", "memory.py", "seating.py", "seats.py", "serving.py", "slots.py", "waiting_list.py"},
     "notifications": {"letters.py", "wording.py"},
     "orders": {"carts.py", "steps.py", "views.py"},
 }  # fmt: skip

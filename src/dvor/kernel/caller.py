@@ -5,7 +5,7 @@ Travels in a context variable inside a process and as signed metadata between pr
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -53,14 +53,29 @@ def current() -> Caller:
     return _current.get()
 
 
+def enter(caller: Caller) -> Token[Caller]:
+    """Until `leave`, `caller` is the one who asks: `asking` for paths where each microsecond counts."""
+    return _current.set(caller)
+
+
+def leave(token: Token[Caller]) -> None:
+    """Whoever asked before `enter` asks again."""
+    _current.reset(token)
+
+
 @contextmanager
 def asking(caller: Caller) -> Iterator[Caller]:
     """Within this block `caller` is the one who asks."""
-    token = _current.set(caller)
+    token = enter(caller)
     try:
         yield caller
     finally:
-        _current.reset(token)
+        leave(token)
+
+
+def keyed(key: UUID | None) -> Caller:
+    """Who is asking now, with the key of their request."""
+    return Caller.trusted(**(_current.get().__dict__ | {"key": key}))
 
 
 def require_user() -> UUID:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
@@ -14,14 +14,24 @@ def remaining_seconds(default: float) -> float:
     return default if deadline is None else min(default, deadline - time.monotonic())
 
 
-@contextmanager
-def within(seconds: float) -> Generator[None]:
-    """What happens in this block has `seconds`, or less where less was left already.
+def begin(seconds: float) -> Token[float | None]:
+    """What happens until `end` has `seconds`, or less where less was left already.
 
     Nothing is interrupted by this alone: calls of contracts look at it.
     """
-    token = _deadline.set(time.monotonic() + remaining_seconds(seconds))
+    return _deadline.set(time.monotonic() + remaining_seconds(seconds))
+
+
+def end(token: Token[float | None]) -> None:
+    """The deadline before is the one again."""
+    _deadline.reset(token)
+
+
+@contextmanager
+def within(seconds: float) -> Generator[None]:
+    """The block between `begin` and `end`."""
+    token = begin(seconds)
     try:
         yield
     finally:
-        _deadline.reset(token)
+        end(token)

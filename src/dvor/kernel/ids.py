@@ -2,11 +2,12 @@
 
 import os
 import time
-from uuid import UUID, uuid5
+from hashlib import sha1
+from uuid import UUID
 
-_DVOR = UUID("6ba4b7f2-0c6e-5f0e-9a53-64766f720000")
+_DVOR = UUID("6ba4b7f2-0c6e-5f0e-9a53-64766f720000").bytes
 _VERSION_CLEARED = ~(0xF << 76 | 0x3 << 62)
-_VERSION_7 = 0x7 << 76 | 0x2 << 62
+_VERSION_5, _VERSION_7 = (version << 76 | 0x2 << 62 for version in (5, 7))
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 
@@ -31,8 +32,9 @@ def new() -> UUID:
 
 
 def derived(*parts: object) -> UUID:
-    """The same UUID for the same parts, always: for keys of work inside the system."""
-    return uuid5(_DVOR, "\x1f".join(str(part) for part in parts))
+    """The same UUID (version 5) for the same parts, always: for keys of work inside the system."""
+    digest = sha1(_DVOR + "\x1f".join(map(str, parts)).encode(), usedforsecurity=False).digest()
+    return UUID(int=int.from_bytes(digest[:16]) & _VERSION_CLEARED | _VERSION_5)
 
 
 def spoken(identifier: UUID) -> str:

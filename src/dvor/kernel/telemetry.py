@@ -4,8 +4,9 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 import structlog
@@ -19,6 +20,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 _TRACER = trace.get_tracer("dvor")
 _on = False
+_NO_SPAN: AbstractContextManager[None] = nullcontext()
 
 HTTP_SECONDS = Histogram(
     "dvor_http_request_seconds", "HTTP requests", ["method", "route", "status"]
@@ -130,29 +132,29 @@ def extract(
         request_id.reset(token)
 
 
-@contextmanager
-def span(name: str, **attributes: str) -> Iterator[None]:
+def span(name: str, **attributes: str) -> AbstractContextManager[Any]:
     """A step worth seeing in a trace; free where tracing is off."""
-    if not _on:
-        yield
-        return
-    with _TRACER.start_as_current_span(name, attributes=attributes):
-        yield
+    return _TRACER.start_as_current_span(name, attributes=attributes) if _on else _NO_SPAN
 
 
-@contextmanager
-def timed_call(contract: str, method: str) -> Iterator[None]:
-    """Measure a call of a contract: its duration and how it ended."""
-    began = time.perf_counter()
-    outcome = "ok"
-    try:
-        with span(f"{contract}.{method}"):
-            yield
-    except BaseException as problem:
-        outcome = type(problem).__name__
-        raise
-    finally:
-        CALL_SECONDS.labels(contract, method, outcome).observe(time.perf_counter() - began)
+@cache
+def _call_seconds(contract: str, method: str, outcome: str) -> Histogram:
+    return CALL_SECONDS.labels(contract, method, outcome)
+
+
+def observe_call(contract: str, method: str, outcome: str, began: float) -> None:
+    """Measure a call of a contract that began then (`time.perf_counter`), and how it ended."""
+    _call_seconds(contract, method, outcome).observe(time.perf_counter() - began)
+
+
+@cache
+def _http_seconds(method: str, route: str, status: int) -> Histogram:
+    return HTTP_SECONDS.labels(method, route, str(status))
+
+
+def observe_request(method: str, route: str, status: int, began: float) -> None:
+    """Measure a request by its route's pattern, which are few."""
+    _http_seconds(method, route, status).observe(time.perf_counter() - began)
 
 
 def metrics_page() -> bytes:

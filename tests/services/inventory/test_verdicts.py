@@ -332,10 +332,10 @@ class TestSoldOutCache:
         await twin.release(held.id)
         with pytest.raises(SoldOut):  # the other process freed it: this one does not know yet
             await scene.hold(units(goods))
-        from dvor.services.inventory import engine
+        from dvor.services.inventory import memory
 
-        later = engine.time.monotonic() + 61
-        monkeypatch.setattr(engine.time, "monotonic", lambda: later)
+        later = memory.time.monotonic() + 61
+        monkeypatch.setattr(memory.time, "monotonic", lambda: later)
         await scene.hold(units(goods))
 
 

@@ -3,9 +3,10 @@
 from dvor.kernel.http.app import build_app
 from dvor.kernel.http.front import clear_session, set_session
 from dvor.kernel.http.problems import error_pages
-from dvor.kernel.http.routing import api_router, contract, page_router
+from dvor.kernel.http.routing import SwiftRoute, api_router, contract, page_router
 
 __all__ = [
+    "SwiftRoute",
     "api_router",
     "build_app",
     "clear_session",

@@ -11,14 +11,14 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 from dvor import __version__
 from dvor.kernel import telemetry
 from dvor.kernel.errors import Refusal
 from dvor.kernel.http import problems
 from dvor.kernel.http.front import Callers, Front
-from dvor.kernel.http.routing import Host, host
+from dvor.kernel.http.routing import Host, SwiftRoute, host
 from dvor.kernel.pages import asset, page
 
 system = APIRouter(include_in_schema=False)
@@ -118,12 +118,16 @@ def build_app(source: Host, routers: Iterable[APIRouter], callers: Callers) -> F
     app.state.host = source
     app.state.callers = callers
     app.include_router(system)
+    swift: dict[tuple[str, str], ASGIApp] = {}
     for router in routers:
         app.include_router(router)
+        for route in router.routes:
+            if isinstance(route, SwiftRoute):
+                swift.update(((method, route.path), route.serve) for method in route.methods or ())
     static = files("dvor.web") / "static"
     if static.is_dir():
         app.mount("/static", _Assets(directory=str(static)))
-    app.add_middleware(Front, settings=source.settings, callers=callers)
+    app.add_middleware(Front, settings=source.settings, callers=callers, swift=swift)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

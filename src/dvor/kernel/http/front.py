@@ -1,22 +1,24 @@
 """What happens to every request before and after its route: who asks, limits, headers, measures."""
 
+import asyncio
 import re
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from functools import cache
 from http.cookies import SimpleCookie
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from fastapi import Response
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dvor.kernel import pages, telemetry
-from dvor.kernel.caller import ANONYMOUS, Caller, asking
+from dvor.kernel.caller import ANONYMOUS, Caller, asking, enter, leave
 from dvor.kernel.config import Settings
-from dvor.kernel.errors import Invalid, Refusal, Unauthenticated
+from dvor.kernel.errors import Invalid, Unauthenticated
 from dvor.kernel.http import problems
 from dvor.kernel.ids import new
 
@@ -28,6 +30,18 @@ CACHE_MAX = 10_000
 NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
 """The content security policy of what is no page: it may load nothing."""
 
+_API_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"content-security-policy", NO_PAGE.encode()),
+    (b"cache-control", b"private, no-store"),
+)
+_API_HEADERS_SECURE = (*_API_HEADERS, (b"strict-transport-security", b"max-age=31536000"))
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Methods that are told apart in metrics: a client may make up any other."""
+
+_Headers = dict[str, str]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 
 
@@ -55,100 +69,119 @@ class Callers:
     def __init__(self, guard: Guard | None, seconds: float) -> None:
         self._guard = guard
         self._seconds = seconds
-        self._known: OrderedDict[tuple[str, str], tuple[float, Caller]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], tuple[float, asyncio.Future[Caller]]] = (
+            OrderedDict()
+        )
 
     async def of(self, kind: str, token: str) -> Caller:
-        """The caller of a token. Raises SessionEnded."""
+        """The caller of a token; asked once for all who come with it at a time.
+
+        Raises SessionEnded.
+        """
         if self._guard is None:
             return ANONYMOUS
         now = time.monotonic()
         found = self._known.get((kind, token))
-        if found and found[0] > now:
-            return found[1]
-        with asking(ANONYMOUS):
-            ask = self._guard.authenticate if kind == "token" else self._guard.session
-            caller = await ask(token)
-        self._known[kind, token] = (now + self._seconds, caller)
+        if found and found[0] > now and not _failed(found[1]):
+            asked = found[1]
+            return asked.result() if asked.done() else await asyncio.shield(asked)
+        asked = asyncio.ensure_future(self._ask(self._guard, kind, token))
+        self._known[kind, token] = (now + self._seconds, asked)
         self._known.move_to_end((kind, token))
         while len(self._known) > CACHE_MAX:
             self._known.popitem(last=False)
-        return caller
+        return await asyncio.shield(asked)
+
+    async def _ask(self, guard: Guard, kind: str, token: str) -> Caller:
+        with asking(ANONYMOUS):
+            return await (guard.authenticate if kind == "token" else guard.session)(token)
 
     def forget(self, kind: str, token: str) -> None:
         """Ask again next time: after signing in or out here."""
         self._known.pop((kind, token), None)
 
 
-class Front:
-    """Pure ASGI middleware around the whole application."""
+def _failed(asked: "asyncio.Future[Caller]") -> bool:
+    """What was refused or broke down is asked again."""
+    return asked.done() and (asked.cancelled() or asked.exception() is not None)
 
-    def __init__(self, app: ASGIApp, settings: Settings, callers: Callers) -> None:
+
+class Front:
+    """Pure ASGI middleware around the whole application.
+
+    `swift`: what serves a method of an address alone, without the application around it.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        callers: Callers,
+        swift: Mapping[tuple[str, str], ASGIApp],
+    ) -> None:
         self._app = app
         self._settings = settings
         self._callers = callers
+        self._swift = swift
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers = scope["dvor.headers"] = _headers(scope)
         given = headers.get("x-request-id", "")
-        carried = dict(headers) if telemetry.tracing() else {}
+        carried = headers.copy() if telemetry.tracing() else {}
         carried["dvor-request-id"] = given if _REQUEST_ID.fullmatch(given) else new().hex
         with telemetry.extract(carried, f"{scope['method']} {scope['path']}"):
             await self._measured(scope, receive, send, headers)
 
-    async def _measured(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+    async def _measured(
+        self, scope: Scope, receive: Receive, send: Send, headers: _Headers
+    ) -> None:
         began = time.perf_counter()
-        status = 500
+        status, started = 500, False
         is_page = not scope["path"].startswith("/api/v1/")
         context = self._page_context(scope, headers) if is_page else None
 
         async def finish(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started
             if message["type"] == "http.response.start":
-                status = message["status"]
-                self._add_headers(scope, MutableHeaders(scope=message), context)
+                status, started = message["status"], True
+                self._add_headers(scope, message, context)
             await send(message)
 
         token = pages.page.set(context) if context else None
         try:
             await self._serve(scope, receive, finish, headers)
+        except Exception as problem:
+            if started:
+                raise
+            with asking(_anonymous(_language(headers))):
+                await problems.of(scope["path"], problem)(scope, receive, finish)
         finally:
             if token:
                 pages.page.reset(token)
             route = getattr(scope.get("route"), "path", "none")
-            telemetry.HTTP_SECONDS.labels(scope["method"], route, str(status)).observe(
-                time.perf_counter() - began
-            )
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            telemetry.observe_request(method, route, status, began)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, headers: _Headers) -> None:
         language = _language(headers)
+        token = enter(_anonymous(language))
         try:
-            with asking(_anonymous(language)):
-                caller = await self._caller(scope, headers, language)
-            with asking(caller):
-                limited = _limited(receive, headers, self._settings.body_max_bytes)
-                await self._app(scope, limited, watched)
-        except Refusal as refusal:
-            if started:
-                raise
-            with asking(_anonymous(language)):
-                await problems.answer(scope["path"], refusal)(scope, receive, send)
-        except Exception as error:
-            if started:
-                raise
-            await problems.crashed(scope["path"], error)(scope, receive, send)
+            caller = await self._caller(scope, headers, language)
+        finally:
+            leave(token)
+        limited = _limited(receive, headers, self._settings.body_max_bytes)
+        app = self._swift.get((scope["method"], scope["path"]), self._app)
+        token = enter(caller)
+        try:
+            await app(scope, limited, send)
+        finally:
+            leave(token)
 
-    async def _caller(self, scope: Scope, headers: Headers, language: str) -> Caller:
+    async def _caller(self, scope: Scope, headers: _Headers, language: str) -> Caller:
         path = scope["path"]
         if path.startswith("/api/"):
             scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -174,7 +207,7 @@ class Front:
         chosen = _cookies(headers).get("lang", "")
         return _speaking(caller, chosen if chosen in ("ru", "en") else caller.language)
 
-    def _page_context(self, scope: Scope, headers: Headers) -> pages.PageContext:
+    def _page_context(self, scope: Scope, headers: _Headers) -> pages.PageContext:
         cookies = _cookies(headers)
         visit = cookies.get(VISIT_COOKIE, "")
         if not re.fullmatch(r"[\w-]{20,64}", visit):
@@ -191,16 +224,18 @@ class Front:
             theme=cookies.get("theme", "") if cookies.get("theme") in ("light", "dark") else "",
         )
 
-    def _add_headers(
-        self, scope: Scope, out: MutableHeaders, context: pages.PageContext | None
-    ) -> None:
+    def _add_headers(self, scope: Scope, start: Message, context: pages.PageContext | None) -> None:
+        if context is None:
+            self._add_api_headers(start["headers"])
+            return
+        out = MutableHeaders(scope=start)
         out["x-request-id"] = telemetry.request_id.get()
         out.setdefault("x-content-type-options", "nosniff")
         out.setdefault("referrer-policy", "same-origin")
         out.setdefault("cross-origin-opener-policy", "same-origin")
         if self._settings.secure:
             out.setdefault("strict-transport-security", "max-age=31536000")
-        out.setdefault("content-security-policy", policy(context.nonce) if context else NO_PAGE)
+        out.setdefault("content-security-policy", policy(context.nonce))
         if not scope["path"].startswith(("/static/", "/pictures/")):
             out.setdefault("cache-control", "private, no-store")
         html = out.get("content-type", "").startswith("text/html")
@@ -210,6 +245,13 @@ class Front:
             )
         if scope.get("dvor.session_ended"):
             out.append("set-cookie", self._cookie(self._settings.session_cookie, "", 0))
+
+    def _add_api_headers(self, out: list[tuple[bytes, bytes]]) -> None:
+        """The same where nothing depends on the page: most requests of a rush."""
+        there = {name for name, _ in out}
+        out.append((b"x-request-id", telemetry.request_id.get().encode()))
+        always = _API_HEADERS_SECURE if self._settings.secure else _API_HEADERS
+        out.extend(header for header in always if header[0] not in there)
 
     def _cookie(self, name: str, value: str, age_seconds: int) -> str:
         return cookie(self._settings, name, value, age_seconds)
@@ -257,15 +299,25 @@ def clear_session(response: Response, settings: Settings) -> None:
     response.headers["clear-site-data"] = '"cache"'
 
 
-def _cookies(headers: Headers) -> dict[str, str]:
+def _headers(scope: Scope) -> _Headers:
+    """By lower-case name; of several of one name the first."""
+    return {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in reversed(scope["headers"])
+    }
+
+
+def _cookies(headers: _Headers) -> dict[str, str]:
     found: dict[str, str] = {}
-    for pair in headers.get("cookie", "").split(";"):
+    if "cookie" not in headers:
+        return found
+    for pair in headers["cookie"].split(";"):
         name, _, value = pair.strip().partition("=")
         found.setdefault(name, value.strip('"'))
     return found
 
 
-def _language(headers: Headers) -> str:
+def _language(headers: _Headers) -> str:
     """The language of the switch, else the first of ours that the browser accepts."""
     chosen = _cookies(headers).get("lang", "")
     if chosen in ("ru", "en"):
@@ -277,7 +329,7 @@ def _language(headers: Headers) -> str:
     return "en"
 
 
-def _limited(receive: Receive, headers: Headers, limit: int) -> Receive:
+def _limited(receive: Receive, headers: _Headers, limit: int) -> Receive:
     declared = headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > limit:
         raise TooLarge

@@ -93,6 +93,11 @@ async def on_http(request: Request, raised: Exception) -> Response:
     return response
 
 
+def of(path: str, problem: Exception) -> Response:
+    """The response to a request that ended with this."""
+    return answer(path, problem) if isinstance(problem, Refusal) else crashed(path, problem)
+
+
 def crashed(path: str, error: BaseException) -> Response:
     """Something unforeseen: logged whole, said without details."""
     LOG.error("request failed", path=path, exc_info=error)

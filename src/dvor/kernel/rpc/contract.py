@@ -28,6 +28,8 @@ class Method:
     """As gRPC writes it: `add_to_cart` -> `AddToCart`."""
     request: type[Message]
     """The parameters as a message: same names, types, constraints and defaults."""
+    names: Mapping[str, None]
+    """Of the parameters, in their order."""
     required: frozenset[str]
     returns: type[Message] | None
     long_poll: bool
@@ -44,8 +46,9 @@ class Method:
 
         Raises InvalidFields for values that do not fit, TypeError for a call Python would refuse.
         """
-        names = self.request.model_fields
-        given = dict(zip(names, args, strict=False)) | kwargs
+        names = self.names
+        given = dict(zip(names, args, strict=False))
+        given.update(kwargs)
         if len(given) != len(args) + len(kwargs) or not given.keys() <= names.keys():
             raise TypeError(f"{self.contract}.{self.name}() takes {', '.join(names) or 'nothing'}")
         if missing := self.required - given.keys():
@@ -111,6 +114,7 @@ def _method(contract: type, name: str, function: Any) -> Method:
         name=name,
         wire_name=wire_name,
         request=request,
+        names=dict.fromkeys(fields),
         required=frozenset(p.name for p in parameters if p.default is p.empty),
         returns=None if returns is type(None) else returns,
         long_poll=name in getattr(module, "LONG_POLLS", ()),

@@ -2,11 +2,12 @@
 
 import asyncio
 import functools
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from dvor.kernel import deadline, points, telemetry
-from dvor.kernel.caller import Caller, asking, current
+from dvor.kernel.caller import Caller, current, enter, leave
 from dvor.kernel.config import Settings
 from dvor.kernel.db import assert_no_transaction
 from dvor.kernel.errors import DeadlineExceeded, Internal, Refusal
@@ -43,8 +44,11 @@ def local(
         seconds = method.timeout_seconds(settings)
 
         async def call(request: Message) -> Message | None:
-            with asking(caller_as(service_caller)):
+            token = enter(caller_as(service_caller))
+            try:
                 return await run(method, function, request, seconds)
+            finally:
+                leave(token)
 
         return call
 
@@ -78,7 +82,7 @@ def caller_as(service: str | None) -> Caller:
     caller = current()
     if service is None or caller.service == service:
         return caller
-    return caller.model_copy(update={"service": service})
+    return Caller.trusted(**(caller.__dict__ | {"service": service}))
 
 
 async def run(
@@ -88,19 +92,23 @@ async def run(
     seconds: float,
 ) -> Message | None:
     """Run the implementation. Refusals pass; anything else is logged and becomes Internal."""
+    began, outcome = time.perf_counter(), "ok"
     try:
-        with telemetry.timed_call(method.contract, method.name):
+        with telemetry.span(f"{method.contract}.{method.name}"):
             if function is None:
                 raise NotImplementedError("this fake has no such method")
             result = await _in_time(function, request, seconds)
             if not isinstance(result, method.returns or type(None)):
                 raise TypeError(f"it returned {type(result).__name__}")
             return result
-    except Refusal:
-        raise
-    except Exception as problem:
+    except BaseException as problem:
+        outcome = type(problem).__name__
+        if isinstance(problem, Refusal) or not isinstance(problem, Exception):
+            raise
         _LOG.exception("call failed", contract=method.contract, method=method.name)
         raise Internal from problem
+    finally:
+        telemetry.observe_call(method.contract, method.name, outcome, began)
 
 
 async def _in_time(function: Any, request: Message, seconds: float) -> Any:
@@ -108,11 +116,13 @@ async def _in_time(function: Any, request: Message, seconds: float) -> Any:
     if seconds <= 0:
         raise DeadlineExceeded
     timeout = asyncio.timeout(seconds)
+    token = deadline.begin(seconds)
     try:
-        with deadline.within(seconds):
-            async with timeout:
-                return await function(**request.__dict__)
+        async with timeout:
+            return await function(**request.__dict__)
     except TimeoutError:
         if timeout.expired():
             raise DeadlineExceeded from None
         raise
+    finally:
+        deadline.end(token)

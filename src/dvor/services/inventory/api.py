@@ -27,11 +27,11 @@ from dvor.contracts.inventory import (
 )
 from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatStates
 from dvor.contracts.waiting import Waiting, WaitingLines, WaitingList
-from dvor.kernel.http import api_router, contract, page_router
+from dvor.kernel.http import SwiftRoute, api_router, contract, page_router
 from dvor.kernel.messages import Bool, Count, Instant, Line, Message
 from dvor.kernel.periods import DateRange, HourRange
 
-holds = api_router(prefix="/holds", tags=["holds"])
+holds = api_router(prefix="/holds", tags=["holds"], routes=SwiftRoute)
 router = api_router(prefix="", tags=["availability"])
 closures = api_router(prefix="", tags=["closures"])
 calendars = api_router(prefix="", tags=["calendars"])
@@ -155,7 +155,7 @@ async def reserve(wanted: Reservation, inventory: InventoryContract) -> Response
     return Response(hold.model_dump_json(), 201, media_type="application/json")
 
 
-@holds.delete("/{key}", openapi_extra={"x-idempotency": "own"})
+@router.delete("/holds/{key}", tags=["holds"], openapi_extra={"x-idempotency": "own"})
 async def let_go(key: UUID, inventory: InventoryContract) -> Hold:
     """Free what was held under this key."""
     return await inventory.let_go(key)

@@ -5,11 +5,10 @@ write the difference, commit, answer everybody. A row that everybody wants is lo
 hundreds of them. Several processes may do so on one database: what decides is locked.
 """
 
-import time
 from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime
-from typing import Any, NamedTuple, cast
+from datetime import datetime
+from typing import Any, cast
 from uuid import UUID
 
 from dvor.contracts.inventory import Claim, HoldExpired, SupplyChanged
@@ -23,7 +22,6 @@ from dvor.services.inventory.allocation import (
     Books,
     Confirm,
     Expire,
-    Meaning,
     Refused,
     Release,
     Request,
@@ -32,8 +30,8 @@ from dvor.services.inventory.allocation import (
     Take,
     Terms,
     allocate,
-    refuse_sold_out,
 )
+from dvor.services.inventory.memory import Memory, SoldOutCells, Wish
 from dvor.services.inventory.rules import Cell, StoredHold
 from dvor.services.inventory.slots import Key, Offer
 
@@ -43,20 +41,6 @@ QUEUE_MAX = 10_000
 """Requests that may wait: about a second's work of a small machine."""
 LANES = 2
 """Transactions at once: while one commits, the next is being decided."""
-OFFERS_MAX = 100_000
-"""Offers a process remembers."""
-MEANINGS_MAX = 50_000
-"""Claims of which a process remembers what they mean."""
-
-
-class Wish(NamedTuple):
-    """A hold as it was asked for; what it means in cells is worked out when it is its turn."""
-
-    hold_id: UUID
-    claims: tuple[Claim, ...]
-    customer_id: UUID | None
-    instead_of: UUID | None = None
-    once: bool = False
 
 
 class Engine:
@@ -74,10 +58,8 @@ class Engine:
         self._batcher: Batcher[Request | Wish, Any] = Batcher(
             self._decide, batch_max=BATCH_MAX, queue_max=QUEUE_MAX, lanes=LANES
         )
-        self._offers: dict[int, Offer] = {}
-        self._seats: dict[int, Mapping[str, int]] = {}
-        self._meanings: dict[tuple[int, int, tuple[date, date] | None], Meaning] = {}
-        self._full = _Full(settings.sold_out_cache_ms / 1000)
+        self._memory = Memory(db)
+        self._sold_out = SoldOutCells(settings.sold_out_cache_ms / 1000)
         self._claim_type = 0
 
     def take(
@@ -108,23 +90,9 @@ class Engine:
         """Take no more and answer those who wait."""
         await self._batcher.close()
 
-    async def _learn(self, offer_ids: Collection[UUID]) -> None:
-        """Read what the lines of claims depend on."""
-        if len(self._offers) > OFFERS_MAX:
-            self._offers.clear()
-            self._seats.clear()
-        found = await queries.offers(self._db, list(offer_ids))
-        self._meanings.clear()
-        for offer_id in offer_ids:
-            self._offers.pop(offer_id.int, None)
-        for offer in found:
-            if offer.seated:
-                self._seats[offer.id.int] = await hold_queries.seats(self._db, offer.id)
-        self._offers.update((offer.id.int, offer) for offer in found)
-
     async def _decide(self, asked: Sequence[Request | Wish]) -> Sequence[Any]:
         wishes = [wish for wish in asked if isinstance(wish, Wish)]
-        await self._learn_missing(wishes)
+        await self._memory.learn_missing(wishes)
         if not self._claim_type:
             self._claim_type = await hold_queries.claim_type(self._db)
         swift = len(wishes) == len(asked) and not any(wish.instead_of for wish in wishes)
@@ -132,13 +100,15 @@ class Engine:
         doubted = False
         line = any(isinstance(request, Serve) for request in asked)
         for _ in range(5):
-            requests = [self._meant(one) if isinstance(one, Wish) else one for one in asked]
+            requests = [self._memory.meant(one) if isinstance(one, Wish) else one for one in asked]
             if not doubted and any(isinstance(request, Refused) for request in requests):
                 # What is known here may be old: seats have been drawn since, or taken away.
                 doubted = True
-                meant = [self._meant(wish) for wish in wishes]
+                meant = [self._memory.meant(wish) for wish in wishes]
                 refused = [w for w, r in zip(wishes, meant, strict=True) if isinstance(r, Refused)]
-                await self._learn({claim.offer_id for wish in refused for claim in wish.claims})
+                await self._memory.learn(
+                    {claim.offer_id for wish in refused for claim in wish.claims}
+                )
                 continue
             try:
                 with violating(holds_pkey=_Again):
@@ -146,7 +116,7 @@ class Engine:
                         return await self._swift(cast("list[Take]", requests))
                     return await self._thorough(requests, make_cells=make, line=line)
             except _Stale as stale:
-                await self._learn(stale.offer_ids)
+                await self._memory.learn(stale.offer_ids)
             except _Missing:
                 make, swift = True, False
             except _Waited:
@@ -155,44 +125,9 @@ class Engine:
                 swift = False
         raise Contended
 
-    def _meant(self, wish: Wish) -> Take | Refused:
-        try:
-            return Take(
-                wish.hold_id,
-                wish.claims,
-                *self._meaning(wish.claims),
-                wish.customer_id,
-                wish.instead_of,
-                wish.once,
-            )
-        except Refusal as refusal:
-            return Refused(refusal)
-
-    def _meaning(self, claims: tuple[Claim, ...]) -> Meaning:
-        """Remembered for plain claims: what everybody wants is worked out once."""
-        claim = claims[0]
-        if len(claims) > 1 or claim.seats or claim.hours:
-            return Meaning.of(claims, self._offers, self._seats)
-        dates = claim.dates
-        period = (dates.start, dates.end) if dates else None
-        key = (claim.offer_id.int, claim.quantity, period)
-        meaning = self._meanings.get(key)
-        if meaning is None:
-            if len(self._meanings) >= MEANINGS_MAX:
-                self._meanings.clear()
-            meaning = self._meanings[key] = Meaning.of(claims, self._offers)
-        return meaning
-
-    async def _learn_missing(self, wishes: Sequence[Wish]) -> None:
-        known = self._offers
-        wanted = {claim.offer_id for wish in wishes for claim in wish.claims}
-        missing = [offer_id for offer_id in wanted if offer_id.int not in known]
-        if missing:
-            await self._learn(missing)
-
     async def _swift(self, takes: Sequence[Take]) -> Sequence[Any]:
         """New holds on cells that exist: one look, one writing. Raises _Again for anything else."""
-        lost = self._full.refusals(takes)
+        lost = self._sold_out.refusals(takes)
         asked = [take for n, take in enumerate(takes) if n not in lost] if lost else takes
         ids, keys = _keys([take.needed for take in asked], asked)
         async with self._db.tx("inventory.swift") as tx:
@@ -215,7 +150,7 @@ class Engine:
             if len(asked) > len(books.holds):
                 await _check_new(tx, asked, books.holds)
             await self._write(tx, books, {}, ids)
-        self._full.learn(cells)
+        self._sold_out.learn(cells)
         return verdicts
 
     async def _thorough(
@@ -257,7 +192,7 @@ class Engine:
             for request, verdict in zip(requests, verdicts, strict=True):
                 if isinstance(request, Resize) and isinstance(verdict, Offer):
                     await _write_supply(tx, request.stated, slots.first_open_slot(verdict, now))
-        self._full.learn(cells)
+        self._sold_out.learn(cells)
         return verdicts
 
     async def _write(
@@ -282,10 +217,9 @@ class Engine:
     ) -> list[Take]:
         """What those want who wait for some of the cells that are asked for. Raises _Stale."""
         queued = await serving.queued(tx, requests, ids, asked)
-        known = self._offers
-        if unknown := {q.claim.offer_id for q in queued if q.claim.offer_id.int not in known}:
+        if unknown := self._memory.unknown(one.claim for one in queued):
             raise _Stale(unknown)
-        meant = (self._meant(Wish(one.id, (one.claim,), one.customer_id)) for one in queued)
+        meant = (self._memory.meant(Wish(one.id, (one.claim,), one.customer_id)) for one in queued)
         return [take for take in meant if isinstance(take, Take)]
 
     async def _prepare(
@@ -335,38 +269,6 @@ class _Stale(Exception):
     def __init__(self, offer_ids: Collection[UUID]) -> None:
         super().__init__()
         self.offer_ids = offer_ids
-
-
-class _Full:
-    """Cells that were sold out when last seen: who is new and wants one need not lock it.
-
-    It may only say no, only to new holds, and forgets after `seconds`: a unit that another process
-    frees is on sale again by then.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._until: dict[Key, float] = {}
-
-    def refusals(self, takes: Iterable[Take]) -> dict[int, Refused]:
-        """Those of new holds that need a sold-out cell, by their place in the batch."""
-        if not self._until:
-            return {}
-        now = time.monotonic()
-        self._until = {key: until for key, until in self._until.items() if until > now}
-        found = enumerate(refuse_sold_out(take, self._until) for take in takes)
-        return {n: Refused(refusal) for n, refusal in found if refusal}
-
-    def learn(self, cells: Mapping[Key, Cell]) -> None:
-        """See how cells are after a commit."""
-        if not self._seconds:
-            return
-        until = time.monotonic() + self._seconds
-        for key, cell in cells.items():
-            if cell.held + cell.sold >= cell.capacity > 0:
-                self._until[key] = until
-            elif self._until:
-                self._until.pop(key, None)
 
 
 def _asked(
