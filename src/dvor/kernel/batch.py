@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from dvor.kernel.db import Contended
 from dvor.kernel.errors import Refusal, Unavailable
@@ -96,8 +96,7 @@ class Batcher(Generic[Item, Answer]):
                 answer.cancel()
             raise
         else:
-            for (_, waiting), answer in zip(batch, answers, strict=True):
-                _tell(waiting, answer)
+            _tell_all(batch, answers)
 
 
 def _concerns_all(problem: Exception) -> bool:
@@ -105,10 +104,16 @@ def _concerns_all(problem: Exception) -> bool:
     return isinstance(problem, Unavailable) and not isinstance(problem, Contended)
 
 
-def _tell(waiting: "asyncio.Future[Answer]", answer: Answer | Exception) -> None:
-    if waiting.done():
-        return
-    if isinstance(answer, Exception):
-        waiting.set_exception(answer)
-    else:
-        waiting.set_result(answer)
+def _tell_all(
+    batch: Sequence[tuple[Any, "asyncio.Future[Answer]"]], answers: Sequence[Answer | Refusal]
+) -> None:
+    for (_, waiting), answer in zip(batch, answers, strict=True):
+        if isinstance(answer, Exception):
+            _tell(waiting, answer)
+        elif not waiting.done():
+            waiting.set_result(answer)
+
+
+def _tell(waiting: "asyncio.Future[Answer]", problem: Exception) -> None:
+    if not waiting.done():
+        waiting.set_exception(problem)

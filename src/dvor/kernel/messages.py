@@ -45,6 +45,9 @@ Instant = Annotated[
 """A moment, kept in UTC; written with any offset."""
 
 
+_set = object.__setattr__
+
+
 class Message(BaseModel):
     """A value of a contract. Equal by content, immutable, refuses unknown fields."""
 
@@ -60,13 +63,10 @@ class Message(BaseModel):
     def trusted(cls, **fields: Any) -> Self:
         """A message of values that were checked already, every field of it: for hot answers."""
         message = cls.__new__(cls)
-        for name, value in (
-            ("__dict__", fields),
-            ("__pydantic_fields_set__", set(fields)),
-            ("__pydantic_extra__", None),
-            ("__pydantic_private__", None),
-        ):
-            object.__setattr__(message, name, value)
+        _set(message, "__dict__", fields)
+        _set(message, "__pydantic_fields_set__", set(fields))
+        _set(message, "__pydantic_extra__", None)
+        _set(message, "__pydantic_private__", None)
         return message
 
 

@@ -14,7 +14,7 @@ from dvor.kernel import clock, ids
 from dvor.kernel.caller import Caller, Role
 from dvor.kernel.errors import InvalidFields
 from dvor.kernel.periods import DateRange, HourRange
-from dvor.services.inventory import availability, search_queries
+from dvor.services.inventory import availability
 from tests.services.inventory.conftest import Scene, nights, units
 from tests.services.inventory.halls import event, hall
 
@@ -111,8 +111,7 @@ class TestAvailable:
     ) -> None:
         offers = [await on_sale(scene, Kind.PRODUCT, 1) for _ in range(7)]
         await scene.hold(*(units(offer, 1) for offer in sorted(offers)[:6]))
-        monkeypatch.setattr(search_queries, "LOOKED_AT", 2)
-        monkeypatch.setattr(availability, "ROUNDS", 1)
+        monkeypatch.setattr(availability, "LOOKS", (2,))
         page = await scene.inventory.available(AvailabilitySearch(kind=Kind.PRODUCT))
         assert page.items == () and page.next_cursor == sorted(offers)[1].hex
         assert await found(scene, kind=Kind.PRODUCT) == {max(offers): 1}

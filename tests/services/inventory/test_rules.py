@@ -4,8 +4,6 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dvor.contracts.catalog import Kind
 from dvor.contracts.inventory import (
@@ -20,7 +18,7 @@ from dvor.contracts.inventory import (
     TooFarAhead,
     UnknownSupply,
 )
-from dvor.kernel.errors import Conflict, Refusal
+from dvor.kernel.errors import Conflict
 from dvor.kernel.periods import DateRange
 from dvor.services.inventory import rules, slots
 from dvor.services.inventory.allocation import Meaning
@@ -184,30 +182,3 @@ class TestKnownTimezone:
     def test_keeps_names_and_replaces_nonsense(self) -> None:
         assert slots.known_timezone("Asia/Yekaterinburg") == "Asia/Yekaterinburg"
         assert [slots.known_timezone(n) for n in ("", "Mars/Base", "../etc")] == ["UTC"] * 3
-
-
-class TestSoldFreely:
-    @given(
-        st.sampled_from(list(Kind)),
-        st.booleans(),
-        st.sampled_from(["UTC", "Asia/Vladivostok", "America/Los_Angeles", "Asia/Kathmandu"]),
-        st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)),
-        st.integers(-3, 40),
-        st.integers(1, 10),
-        st.integers(1, 30),
-    )
-    def test_what_lies_within_breaks_no_rule(
-        self, kind: Kind, open_: bool, zone: str, at: datetime, ahead: int, days: int, horizon: int
-    ) -> None:
-        known, now = offer(kind, open_=open_, timezone=zone), at.replace(tzinfo=UTC)
-        first = slots.today("UTC", now) + timedelta(days=ahead)
-        period = DateRange(start=first, end=first + timedelta(days=days)) if known.dated else None
-        claim = Claim(offer_id=A, quantity=1, dates=period)
-        (line,) = Meaning.of((claim,), {A.int: known}).lines
-        start, end = rules.sold_freely(known, now, horizon)
-        try:
-            rules.check_rules(claim, known, now, horizon)
-        except Refusal:
-            assert not start <= line.first_slot < line.end_slot <= end
-        else:
-            assert start <= line.first_slot < line.end_slot <= end

@@ -68,22 +68,23 @@ class Books:
     """Holds whose units went into others."""
     fresh_until: datetime = field(init=False)
     """When a hold that is made now expires."""
-    sold_freely: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Of offers: the slots in which no rule needs to be asked."""
+    passed: "dict[int, tuple[Take, Sequence[tuple[Cell, int]]]]" = field(default_factory=dict)
+    """What the rules let pass, by the identity of its lines: cells and units. Many want the same."""
 
     def __post_init__(self) -> None:
         ttl, life = self.terms.ttl_seconds, self.terms.lifetime_seconds
         self.fresh_until = rules.deadline(self.now, self.now, ttl, life)
 
-    def check_rules(self, claim: Claim, line: Line) -> None:
-        """Raises what `rules.check_rules` raises."""
-        number = line.offer_id.int
-        freely = self.sold_freely.get(number)
-        if freely is None:
-            offer, horizon = self.offers[number], self.terms.horizon_days
-            freely = self.sold_freely[number] = rules.sold_freely(offer, self.now, horizon)
-        if line.first_slot < freely[0] or line.end_slot > freely[1]:
-            rules.check_rules(claim, self.offers[number], self.now, self.terms.horizon_days)
+    def demand(self, take: "Take") -> Sequence[tuple[Cell, int]]:
+        """Cells and units that it needs. Raises what `rules.check_rules` raises."""
+        found = self.passed.get(id(take.lines))
+        if found is None:
+            now, horizon, offers = self.now, self.terms.horizon_days, self.offers
+            for claim, line in zip(take.claims, take.lines, strict=True):
+                rules.check_rules(claim, offers[line.offer_id.int], now, horizon)
+            demand = tuple((self.cells[key], units) for key, units in take.needed.items())
+            found = self.passed[id(take.lines)] = (take, demand)
+        return found[1]
 
     def write(self, hold: StoredHold) -> StoredHold:
         """Put a hold in its place."""
@@ -168,41 +169,59 @@ class Take(NamedTuple):
 
     def decide(self, books: Books) -> StoredHold:
         """Give back what the hold has, then judge. Raises what `Inventory.hold` raises."""
-        now, hold_id, own, given = books.now, self.hold_id, _NOTHING, None
-        made_at, expires_at = now, books.fresh_until
-        stored = books.holds.get(hold_id)
+        stored = books.holds.get(self.hold_id)
         if stored is not None:
             if self.once:
                 return self._same(stored)
-            own, made_at = _renewed(stored, now)
-            terms = books.terms
-            expires_at = rules.deadline(made_at, now, terms.ttl_seconds, terms.lifetime_seconds)
-        if self.instead_of is not None:
-            given = self._given(books, self.instead_of)
-            if given is not None:
-                own = slots.demand([*(stored.claims if own and stored else ()), *given.claims])
-        for claim, line in zip(self.claims, self.lines, strict=True):
-            books.check_rules(claim, line)
+            rules.check_renewable(stored.status)
+        demand = books.demand(self)
         if self.limited:
             self._check_limit(books)
-        cells = books.cells
+        if stored is not None or self.instead_of is not None:
+            return self._again(books, stored, demand)
+        for cell, units in demand:
+            if units > cell.capacity - cell.held - cell.sold:
+                raise rules.sold_out(self.needed, _NOTHING, books.cells, self.lines, books.offers)
+        for cell, units in demand:
+            cell.held += units
+        return books.write(self._held(books.now, books.fresh_until))
+
+    def _again(
+        self, books: Books, stored: StoredHold | None, demand: Iterable[tuple[Cell, int]]
+    ) -> StoredHold:
+        """Judge with what the hold has already, and the one it is taken instead of."""
+        own, made_at = _renewed(stored, books.now) if stored else (_NOTHING, books.now)
+        given = self._given(books)
+        if given is not None:
+            own = slots.demand([*(stored.claims if own and stored else ()), *given.claims])
+        cells, terms = books.cells, books.terms
         rules.judge(self.needed, own, cells, self.lines, books.offers)
         for key, units in own.items():
             cells[key].held -= units
             books.freed = True
-        for key, units in self.needed.items():
-            cells[key].held += units
+        for cell, units in demand:
+            cell.held += units
         if given is not None:
             books.write(given._replace(status=HoldStatus.RELEASED))
             books.taken_over.append(given.id)
-        held, customer_id = HoldStatus.HELD, self.customer_id
-        return books.write(
-            StoredHold(hold_id, held, made_at, expires_at, customer_id, self.limited, self.lines)
+        until = rules.deadline(made_at, books.now, terms.ttl_seconds, terms.lifetime_seconds)
+        return books.write(self._held(made_at, until))
+
+    def _held(self, made_at: datetime, expires_at: datetime) -> StoredHold:
+        return StoredHold(
+            self.hold_id,
+            HoldStatus.HELD,
+            made_at,
+            expires_at,
+            self.customer_id,
+            self.limited,
+            self.lines,
         )
 
-    def _given(self, books: Books, other: UUID) -> StoredHold | None:
+    def _given(self, books: Books) -> StoredHold | None:
         """The hold that is given back for this one, if it has anything left to give."""
-        given = books.holds.get(other) if other != self.hold_id else None
+        other = self.instead_of
+        given = books.holds.get(other) if other and other != self.hold_id else None
         alive = given is not None and given.status_at(books.now) is HoldStatus.HELD
         return given if alive else None
 
@@ -219,8 +238,7 @@ class Take(NamedTuple):
 
 
 def _renewed(stored: StoredHold, now: datetime) -> tuple[Mapping[Key, int], datetime]:
-    """What a hold that is taken again has, and since when. Raises HoldEnded, Conflict."""
-    rules.check_renewable(stored.status)
+    """What a hold that is taken again has, and since when."""
     own = slots.demand(stored.claims) if stored.status is HoldStatus.HELD else _NOTHING
     return own, stored.made_at if stored.status_at(now) is HoldStatus.HELD else now
 

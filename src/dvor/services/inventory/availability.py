@@ -13,8 +13,11 @@ from dvor.kernel.periods import DateRange, HourRange
 from dvor.kernel.texts import gettext
 from dvor.services.inventory import queries, rules, search_queries, slots
 
-ROUNDS = 4
-"""Statements of one search, where rules leave out what the counters would allow."""
+LOOKS = (200, 800, 1000, 1000)
+"""Offers that the statements of one search look at, one after the other, until a page is full.
+
+Most find enough among the first; the sum bounds a search where nearly everything is taken.
+"""
 
 _START = UUID(int=0)
 
@@ -25,8 +28,8 @@ async def find(
     """A page of offers that can be had. Raises InvalidFields for a cursor that is not ours."""
     after: UUID | None = _after(search.cursor)
     found: list[AvailableOffer] = []
-    for _ in range(ROUNDS):
-        candidates, after = await _next(db, search, after)
+    for look_at in LOOKS:
+        candidates, after = await _next(db, search, after, look_at)
         offers = {o.id: o for o in await queries.offers(db, [c.offer_id for c in candidates])}
         for candidate in candidates:
             if len(found) == search.limit:
@@ -43,17 +46,19 @@ def _page(found: list[AvailableOffer], after: UUID | None) -> AvailableOffers:
 
 
 async def _next(
-    db: Database, search: AvailabilitySearch, after: UUID
+    db: Database, search: AvailabilitySearch, after: UUID, look_at: int
 ) -> tuple[list[AvailableOffer], UUID | None]:
     """The next offers with enough left, and after which offer to go on; None at the end."""
     by_hour, limit = search.hours is not None, search.limit + 1
     span = slots.hour_slots(search.hours, "UTC") if search.hours else slots.slots(search.dates)
     found = await search_queries.available(
-        db, search.kind, span, search.quantity, after, limit, by_hour=by_hour
+        db, search.kind, span, search.quantity, after, limit, look_at, by_hour=by_hour
     )
     if len(found) == limit:
         return found, found[-1].offer_id
-    return found, await search_queries.last_looked_at(db, search.kind, after, by_hour=by_hour)
+    return found, await search_queries.last_looked_at(
+        db, search.kind, after, look_at, by_hour=by_hour
+    )
 
 
 def _allows(

@@ -92,7 +92,6 @@ class Engine:
 
     async def _decide(self, asked: Sequence[Request | Wish]) -> Sequence[Any]:
         wishes = [wish for wish in asked if isinstance(wish, Wish)]
-        await self._memory.learn_missing(wishes)
         if not self._claim_type:
             self._claim_type = await hold_queries.claim_type(self._db)
         swift = len(wishes) == len(asked) and not any(wish.instead_of for wish in wishes)
@@ -102,7 +101,7 @@ class Engine:
         for _ in range(5):
             requests = [self._memory.meant(one) if isinstance(one, Wish) else one for one in asked]
             if not doubted and any(isinstance(request, Refused) for request in requests):
-                # What is known here may be old: seats have been drawn since, or taken away.
+                # An offer was never read, or what is known is old: seats have been drawn since.
                 doubted = True
                 meant = [self._memory.meant(wish) for wish in wishes]
                 refused = [w for w, r in zip(wishes, meant, strict=True) if isinstance(r, Refused)]
@@ -129,7 +128,8 @@ class Engine:
         """New holds on cells that exist: one look, one writing. Raises _Again for anything else."""
         lost = self._sold_out.refusals(takes)
         asked = [take for n, take in enumerate(takes) if n not in lost] if lost else takes
-        ids, keys = _keys([take.needed for take in asked], asked)
+        different = {id(take.lines): take for take in asked}.values()
+        ids, keys = _keys([take.needed for take in different], different)
         async with self._db.tx("inventory.swift") as tx:
             now, known, rows = await hold_queries.open_books(
                 tx, [take.hold_id for take in takes], _columns(ids, keys)
@@ -142,7 +142,7 @@ class Engine:
             waited = (key for key, row in zip(keys, rows, strict=True) if row["waited"])
             if any(cells[key].free > 0 for key in waited):
                 raise _Waited
-            books = Books(now, self._terms, {}, _offers(asked, keys, rows), cells)
+            books = Books(now, self._terms, {}, _offers(different, keys, rows), cells)
             await _read_limits(tx, asked, books)
             verdicts = allocate(
                 books, [lost.get(n, take) for n, take in enumerate(takes)] if lost else takes
@@ -337,13 +337,13 @@ def _cells(keys: Sequence[Key], rows: Sequence[Any]) -> dict[Key, Cell]:
     }
 
 
-def _offers(takes: Sequence[Take], keys: Sequence[Key], rows: Sequence[Any]) -> dict[int, Offer]:
+def _offers(takes: Collection[Take], keys: Sequence[Key], rows: Sequence[Any]) -> dict[int, Offer]:
     """The offers of takes, as their cells were found with. Raises _Stale."""
     versions = {keys[row["number"] - 1][0]: row["version"] for row in rows}
     return _check_versions(takes, versions)
 
 
-def _check_versions(takes: Sequence[Take], versions: Mapping[int, int]) -> dict[int, Offer]:
+def _check_versions(takes: Collection[Take], versions: Mapping[int, int]) -> dict[int, Offer]:
     offers: dict[int, Offer] = {}
     for take in takes:  # all of one moment: each offer is the same in all of them
         offers.update(take.offers)

@@ -25,7 +25,7 @@ _UUID, _INTEGER, _TIMESTAMPTZ, _TEXT, _INTEGERS, _TEXTS = 2950, 23, 1184, 25, 10
 
 _START = Struct(">h i16s")
 _TIMES = Struct(">iq iq")
-_LIMITED = Struct(">i?")
+_LIMITED, _NOT_LIMITED = (pack(">i?", 1, limited) for limited in (True, False))
 _PLAIN = Struct(">i i" + "ii16s" + "iii" * 4 + "ii" * 4)
 """A claim without hours and seats: its length, nine fields."""
 _PLAIN_BYTES = _PLAIN.size - 4
@@ -36,25 +36,29 @@ def copied(holds: Iterable[StoredHold], claim_type: int) -> bytearray:
 
     `claim_type`: the object id of the database's type `claim`.
     """
-    moments: dict[datetime, int] = {}
     parts = [_BEGIN]
+    status = made_at = expires_at = None
+    state = b""
     for hold in holds:
-        made_at, expires_at = hold.made_at, hold.expires_at
-        for moment in (made_at, expires_at):
-            if moment not in moments:
-                moments[moment] = (moment - _EPOCH) // _MICROSECOND
-        status = hold.status.value.encode()
+        if not (
+            hold.status is status and hold.made_at is made_at and hold.expires_at is expires_at
+        ):  # mostly they are all of the same moment
+            status, made_at, expires_at = hold.status, hold.made_at, hold.expires_at
+            state = _state(status.value.encode(), made_at, expires_at)
         parts += (
             _START.pack(len(COLUMNS), 16, hold.id.int.to_bytes(16)),
-            len(status).to_bytes(4),
-            status,
-            _TIMES.pack(8, moments[made_at], 8, moments[expires_at]),
+            state,
             _NULL if hold.customer_id is None else b"\0\0\0\x10" + hold.customer_id.bytes,
-            _LIMITED.pack(1, hold.limited),
+            _LIMITED if hold.limited else _NOT_LIMITED,
             _claims(claim_type, tuple(hold.claims)),
         )
     parts.append(_END)
     return bytearray().join(parts)
+
+
+def _state(status: bytes, made_at: datetime, expires_at: datetime) -> bytes:
+    made, expires = ((moment - _EPOCH) // _MICROSECOND for moment in (made_at, expires_at))
+    return pack(">i", len(status)) + status + _TIMES.pack(8, made, 8, expires)
 
 
 @lru_cache(maxsize=20_000)

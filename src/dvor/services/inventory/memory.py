@@ -4,7 +4,7 @@ Versions of offers are compared with the rows when cells are locked; a sold-out 
 """
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
@@ -55,11 +55,6 @@ class Memory:
             if offer.seated:
                 self._seats[offer.id.int] = await hold_queries.seats(self._db, offer.id)
         self._offers.update((offer.id.int, offer) for offer in found)
-
-    async def learn_missing(self, wishes: Sequence[Wish]) -> None:
-        """Read the offers that were never read."""
-        if missing := self.unknown(claim for wish in wishes for claim in wish.claims):
-            await self.learn(missing)
 
     def unknown(self, claims: Iterable[Claim]) -> set[UUID]:
         """The offers of these claims that were never read."""

@@ -112,17 +112,6 @@ def check_rules(claim: Claim, offer: Offer, now: datetime, horizon_days: int) ->
         _check_days(rules, first, end, last, offer.id)
 
 
-def sold_freely(offer: Offer, now: datetime, horizon_days: int) -> tuple[int, int]:
-    """Slots from, up to: what lies between them `check_rules` lets pass; it judges all the rest."""
-    unit = offer.unit
-    if not offer.open or offer.rules is not NO_RULES or unit is Unit.HOUR:
-        return (1, 0)
-    if unit is Unit.DAY:
-        first = slots.first_open_slot(offer, now)
-        return (first, first + horizon_days)
-    return (slots.TIMELESS_SLOT, slots.TIMELESS_SLOT + 1)
-
-
 def _begins(claim: Claim, offer: Offer) -> datetime:
     """When it begins: days begin at midnight there."""
     if claim.hours is not None:

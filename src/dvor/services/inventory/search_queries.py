@@ -6,9 +6,7 @@ from uuid import UUID
 from dvor.contracts.availability import AvailableOffer
 from dvor.contracts.catalog import Kind
 from dvor.kernel.db import Connection
-
-LOOKED_AT = 1000
-"""Offers that one statement looks at: what bounds it where nearly everything is taken."""
+from dvor.services.inventory import slots
 
 # Scalar subqueries, not NOT EXISTS: that the planner may turn into a join over all of the cells.
 # The time after a rental, to clean it, must be free, too. Where seats have numbers, they are the cells.
@@ -29,8 +27,33 @@ _AVAILABLE = """
             AND c.slot >= $4 AND c.slot < $5 + o.buffer AND {short} LIMIT 1) IS NULL
     ORDER BY o.offer_id LIMIT $7
 """
-_ONE = _AVAILABLE.format(short="c.sold_out")
-_SEVERAL = _AVAILABLE.format(short="c.capacity - c.held - c.sold < $6")
+_ANY = _AVAILABLE.format(short="c.capacity - c.held - c.sold < $6")
+
+# One unit of what is let by dates: the sold-out cells of each slot lie side by side in the index
+# `cells_sold_out`, so all the offers looked at are crossed off by one short scan for each slot.
+_ONE_DATED = """
+    WITH listed AS MATERIALIZED (
+        SELECT offer_id FROM offers WHERE kind = $1 AND by_hour = $2 AND open AND offer_id > $3
+        ORDER BY offer_id LIMIT $7
+    ), able AS (
+        SELECT offer_id FROM listed WHERE offer_id NOT IN (
+            SELECT c.offer_id FROM cells c
+            WHERE c.sold_out AND c.slot = ANY(ARRAY(SELECT generate_series($4::int, $5::int - 1)))
+              AND c.offer_id > $3
+              AND c.offer_id <= (SELECT offer_id FROM listed ORDER BY offer_id DESC LIMIT 1))
+    )
+    SELECT o.offer_id, o.listing_id, least(o.quantity, (
+        SELECT min(c.capacity - c.held - c.sold) FROM cells c
+        WHERE c.offer_id = o.offer_id AND c.slot >= $4 AND c.slot < $5 + o.buffer)) AS free
+    FROM able CROSS JOIN LATERAL (
+        SELECT *, coalesce((rules->>'buffer')::int, 0) AS buffer
+        FROM offers WHERE offers.offer_id = able.offer_id OFFSET 0
+    ) AS o
+    WHERE o.quantity > 0 AND (o.buffer = 0 OR (
+        SELECT 1 FROM cells c WHERE c.offer_id = o.offer_id
+            AND c.slot >= $5 AND c.slot < $5 + o.buffer AND c.sold_out LIMIT 1) IS NULL)
+    ORDER BY o.offer_id LIMIT $6
+"""
 
 
 async def available(
@@ -40,28 +63,32 @@ async def available(
     quantity: int,
     after: UUID,
     limit: int,
+    look_at: int,
     *,
     by_hour: bool,
 ) -> list[AvailableOffer]:
     """Offers on sale after an identifier with `quantity` free in every slot, and how many are.
 
-    Of the next LOOKED_AT offers; `last_looked_at` says where those end.
+    Of the next `look_at` offers; `last_looked_at` says where those end.
     """
-    rows = await db.fetch(
-        _ONE if quantity == 1 else _SEVERAL,
-        *(kind, by_hour, after, span.start, span.stop, quantity, limit, LOOKED_AT),
-    )
+    place = (kind, by_hour, after, span.start, span.stop)
+    if quantity == 1 and span.start != slots.TIMELESS_SLOT:
+        rows = await db.fetch(_ONE_DATED, *place, limit, look_at)
+    else:
+        rows = await db.fetch(_ANY, *place, quantity, limit, look_at)
     return [AvailableOffer(**row) for row in rows]
 
 
-async def last_looked_at(db: Connection, kind: Kind, after: UUID, *, by_hour: bool) -> UUID | None:
-    """The last of the next LOOKED_AT offers on sale; None where there are not so many."""
+async def last_looked_at(
+    db: Connection, kind: Kind, after: UUID, look_at: int, *, by_hour: bool
+) -> UUID | None:
+    """The last of the next `look_at` offers on sale; None where there are not so many."""
     return await db.fetchval(
         """
         SELECT offer_id FROM offers WHERE kind = $1 AND by_hour = $2 AND open AND offer_id > $3
         ORDER BY offer_id OFFSET $4 LIMIT 1
         """,
-        *(kind, by_hour, after, LOOKED_AT - 1),
+        *(kind, by_hour, after, look_at - 1),
     )
 
 

@@ -195,15 +195,19 @@ class InventoryService:
         """Make the hold consist of exactly these claims, all or nothing, with a fresh deadline."""
         require_service("orders")
 
-        def take(asked: Claims) -> Awaitable[StoredHold]:
-            return self.engine.take(hold_id, asked, customer_id, instead_of)
-
-        if any(claim.seats for claim in claims):
-            await self.seats.check_choices(hold_id, claims)
+        for claim in claims:
+            if claim.seats:
+                await self.seats.check_choices(hold_id, claims)
+                break
         try:
-            return _shown(await take(claims), claims)
+            stored = await self.engine.take(hold_id, claims, customer_id, instead_of)
         except NeedsSeats:
-            return _shown(*await self.seats.hold_best(hold_id, claims, take))
+
+            def take(asked: Claims) -> Awaitable[StoredHold]:
+                return self.engine.take(hold_id, asked, customer_id, instead_of)
+
+            stored, claims = await self.seats.hold_best(hold_id, claims, take)
+        return _shown(stored, claims)
 
     async def reserve(self, claims: Claims) -> Hold:
         """Hold units for the signed-in person; the key names the hold, so it is taken once."""
