@@ -28,7 +28,7 @@ class Court:
     """What the pages of a tour are about."""
 
     listings: dict[str, str] = field(default_factory=dict)
-    """Kind, `draft`, `archived`, `sold_out` or `explained` -> listing."""
+    """Kind, `hall`, `hours`, `draft`, `archived`, `sold_out` or `explained` -> listing."""
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Status -> an order of the customer."""
     sales: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -40,6 +40,10 @@ class Court:
     seller_id: str = ""
     chart: str = ""
     """A tape chart with guests on it."""
+    closed: str = ""
+    """An offer with closures, a feed and an imported calendar."""
+    open: str = ""
+    """An offer without any of them."""
     guest: str = ""
     """Whose cart is held no more."""
 
@@ -54,8 +58,11 @@ async def furnish(site: Site) -> Court:
     await _portrait(customer)
     await _listings(seller, court)
     await _orders(customer, seller, court)
-    await _rooms(await site.signed_in("hotelier@dvor.example"), court)
+    hotelier = await site.signed_in("hotelier@dvor.example")
+    await _rooms(hotelier, court)
+    await _closures(hotelier, court)
     await _fill_cart(customer)
+    await _numbered_and_timed(customer, court)
     await _explained(customer, court)
     await _forgotten_cart(site, court)
     await _line(customer, seller, court)
@@ -181,6 +188,57 @@ async def _rooms(hotelier: Api, court: Court) -> None:
     closed = await hotelier.send("POST", f"/rooms/{room}/closures", body)
     assert closed.status_code == 204, closed.text
     court.chart = f"/selling/rooms/{court.listings['stay']}?first={dates['start']}"
+
+
+async def _closures(hotelier: Api, court: Court) -> None:
+    """Closed by hand and by a calendar; a night of it is promised all the same."""
+    offers = (await hotelier.get(f"/listings/{court.listings['stay']}"))["offers"]
+    court.closed, court.open = offers[0]["id"], offers[1]["id"]
+    first = datetime.now(UTC).date() + timedelta(days=2)
+    promised = {"start": str(first), "end": str(first + timedelta(days=1))}
+    await hotelier.post("/orders", {"lines": [{"offer_id": court.closed, "dates": promised}]})
+    dates = {"start": str(first), "end": str(first + timedelta(days=3))}
+    draft = {"dates": dates, "units": 6, "note": "Красят полы"}
+    await hotelier.post(f"/offers/{court.closed}/closures", draft)
+    shared = await hotelier.send("PUT", f"/offers/{court.closed}/feed", {"shared": True})
+    assert shared.status_code == 200, shared.text
+    events = (
+        ("family", f"DTSTART;VALUE=DATE:{first + timedelta(days=5):%Y%m%d}\r\nDURATION:P2D"),
+        ("often", f"DTSTART;VALUE=DATE:{first:%Y%m%d}\r\nRRULE:FREQ=DAILY"),
+    )
+    text = "".join(
+        f"BEGIN:VEVENT\r\nUID:{name}@partner\r\n{when}\r\nEND:VEVENT\r\n" for name, when in events
+    )
+    whole = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y//EN\r\n{text}END:VCALENDAR\r\n"
+    source = {"name": "Суточно", "text": whole}
+    await hotelier.post(f"/offers/{court.closed}/calendar-imports", source)
+
+
+async def _numbered_and_timed(customer: Api, court: Court) -> None:
+    """Numbered seats and hours: in an order that is paid, and in the cart."""
+    hall = (await customer.get("/listings", text="Метель", kind="event"))["items"][0]["id"]
+    timed = (await customer.get("/listings", text="Теннисный корт", kind="rental"))["items"][0][
+        "id"
+    ]
+    court.listings |= {"hall": hall, "hours": timed}
+    tickets = (await customer.get(f"/listings/{hall}"))["offers"][1]["id"]
+    place = (await customer.get(f"/listings/{timed}"))["offers"][0]["id"]
+    noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+
+    def lines(row: int, days: int) -> list[dict[str, Any]]:
+        begin = noon + timedelta(days=days)
+        hours = {"start": begin.isoformat(), "end": (begin + timedelta(hours=2)).isoformat()}
+        seats = [f"Партер {row}-6", f"Партер {row}-7"]
+        return [
+            {"offer_id": tickets, "quantity": 2, "seats": seats},
+            {"offer_id": place, "quantity": 1, "hours": hours},
+        ]
+
+    order = await customer.post("/orders", {"lines": lines(5, 11)})
+    await pay(customer, order["pay_path"], SUCCESS)
+    court.orders["seats"] = await until(customer, order["id"], "paid")
+    for line in lines(6, 12):
+        await customer.post("/cart/lines", line)
 
 
 async def _wish(api: Api, kind: str) -> tuple[str, dict[str, Any]]:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, Route
 
+from dvor.kernel.caller import Caller, asking
+from dvor.web.errors import error_page
 from tests.browser.court import BEGINNER, NEWCOMER, Court, week
 from tests.browser.visitor import Language, Screen, Theme, Visitor, visiting
 
@@ -27,6 +29,8 @@ class Stop:
     status: int = 200
     english: tuple[str, ...] = ()
     """Latin words that are right on the Russian page."""
+    drawn: bool = False
+    """An error page that is hard to meet: drawn by Dvor's own code and given for this path."""
 
 
 def _browsing(court: Court) -> list[Stop]:
@@ -49,6 +53,9 @@ def _browsing(court: Court) -> list[Stop]:
             f"{listing['explained']}?start={week()['start']}&end={week()['end']}&quantity=2",
         ),
         Stop("listing-event", listing["event"]),
+        Stop("listing-seats", listing["hall"], prepare=_three_seats),
+        Stop("listing-seats-list", listing["hall"], prepare=_as_list),
+        Stop("listing-hours", f"{listing['hours']}?day={day}", prepare=_two_hours),
         Stop("listing-sold-out", listing["sold_out"]),
         Stop("seller", f"/sellers/{court.seller_id}"),
         Stop("cart-empty", "/cart"),
@@ -64,6 +71,10 @@ def _browsing(court: Court) -> list[Stop]:
         Stop("mailbox-none", "/mailbox?to=nobody@dvor.example"),
         Stop("mail", f"/mailbox/{court.mail}"),
         Stop("error-404", "/nothing-is-here", status=404),
+        *(
+            Stop(f"error-{status}", f"/error/{status}", status=status, drawn=True)
+            for status in (409, 429, 500)
+        ),
     ]
 
 
@@ -86,6 +97,7 @@ def _buying(court: Court) -> list[Stop]:
         Stop("order-waiting", order["waiting"], "customer"),
         Stop("order-declined", order["declined"], "customer"),
         Stop("order-paid", order["paid"], "customer"),
+        Stop("order-seats", order["seats"], "customer"),
         Stop("order-delivered", order["delivered"], "customer"),
         Stop("order-cancelled", order["cancelled"], "customer"),
         Stop("order-cancel", f"{order['paid']}/cancel", "customer"),
@@ -129,7 +141,11 @@ def _selling(court: Court) -> list[Stop]:
         Stop("selling-prices-refused", edit["explained"], "seller", prepare=_refused_prices),
         Stop("selling-rooms", court.chart, "hotelier"),
         Stop("selling-rooms-choose", court.chart, "hotelier", _first_stay),
+        Stop("selling-closures", f"/selling/closures/{court.closed}", "hotelier", _unfolded),
+        Stop("selling-closures-none", f"/selling/closures/{court.open}", "hotelier"),
         Stop("selling-event", edit["event"], "organiser"),
+        Stop("selling-seats", f"{edit['hall']}/seats", "organiser", _selected_seats),
+        Stop("selling-seats-none", f"{edit['event']}/seats", "organiser"),
         Stop("selling-waited", f"/selling/listings/{court.listings['sold_out']}", "seller"),
         Stop("selling-archived", edit["archived"], "seller"),
         Stop("selling-orders", "/selling/orders", "seller"),
@@ -219,6 +235,28 @@ async def _two_minutes_left(page: Page) -> None:
     await page.clock.fast_forward((int(left or 0) * 60 - 150) * 1000)
 
 
+async def _three_seats(page: Page) -> None:
+    for seat in ("Партер 4-6", "Партер 4-7", "Партер 8-1"):
+        await page.locator(f"[data-plan] [data-cell='{seat}']").click()
+
+
+async def _as_list(page: Page) -> None:
+    await page.locator("[data-view=list]").click()
+    await page.locator("[data-seat='Партер 4-6']").check()
+
+
+async def _two_hours(page: Page) -> None:
+    for name, number in (("from_hour", 5), ("to_hour", 2)):
+        async with page.expect_response(lambda answer: "from_hour" in answer.url):
+            await page.select_option(f"#f-{name}", index=number)
+    await page.wait_for_selector("#book button.is-main")
+
+
+async def _selected_seats(page: Page) -> None:
+    await page.locator("[data-at='2 3']").first.click()
+    await page.keyboard.press("Shift+ArrowRight")
+
+
 async def _opened_menu(page: Page) -> None:
     await page.locator("details.drop summary").first.click()
 
@@ -256,9 +294,21 @@ class Tour:
 
     async def stand(self, visitor: Visitor, stop: Stop) -> None:
         """Bring the visitor's page to the stop."""
+        if stop.drawn:
+            await self._draw(visitor, stop)
         response = await visitor.page.goto(self._url + stop.path)
         assert response is not None
         assert response.status == stop.status, f"{stop.name}: {response.status} for {stop.path}"
         if stop.prepare:
             await stop.prepare(visitor.page)
         await visitor.page.evaluate("document.fonts.ready.then(() => null)")
+
+    async def _draw(self, visitor: Visitor, stop: Stop) -> None:
+        with asking(Caller(language=visitor.language)):
+            body = error_page(stop.status, None)
+        visitor.expected.add(self._url + stop.path)
+
+        async def give(route: Route) -> None:
+            await route.fulfill(status=stop.status, body=body, content_type="text/html")
+
+        await visitor.context.route(self._url + stop.path, give)

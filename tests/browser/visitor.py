@@ -43,8 +43,11 @@ class Visitor:
     url: str
     context: BrowserContext
     page: Page
+    language: Language = "en"
     troubles: list[str] = field(default_factory=list)
     """Console errors, requests to strangers, 5xx, missing parts of pages."""
+    expected: set[str] = field(default_factory=set)
+    """Addresses that may answer with 5xx."""
 
     def watch(self) -> None:
         """Write down what goes wrong in any page from now on."""
@@ -83,6 +86,8 @@ class Visitor:
         request = response.request
         # Pages may refuse: tests expect which. The service worker asks for them in their stead.
         page = request.is_navigation_request() or request.service_worker is not None
+        if response.url in self.expected:
+            return
         if response.status >= 500 or (response.status >= 400 and not page):
             self.troubles.append(f"{response.status} for {request.method} {response.url}")
 
@@ -115,7 +120,7 @@ async def visiting(
     )
     context.set_default_timeout(WAIT_MS)
     try:
-        visitor = Visitor(url, context, await context.new_page())
+        visitor = Visitor(url, context, await context.new_page(), language)
         visitor.watch()
         yield visitor
     finally:

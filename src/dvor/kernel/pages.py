@@ -5,7 +5,7 @@ import json
 import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -106,6 +106,16 @@ def shown_range(dates: DateRange) -> str:
     return f"{shown_date(dates.start)} – {shown_date(dates.end)}"
 
 
+def shown_days(dates: DateRange) -> str:
+    """From the first day to the last one: `5 Aug – 7 Aug`, or the only one."""
+    last = dates.end - timedelta(days=1)
+    return (
+        shown_date(last)
+        if last == dates.start
+        else f"{shown_date(dates.start)} – {shown_date(last)}"
+    )
+
+
 class Templates:
     """The templates of one package's `templates` folder."""
 
@@ -138,6 +148,7 @@ class Templates:
             date=shown_date,
             datetime=shown_datetime,
             daterange=shown_range,
+            days=shown_days,
             number=lambda value: format_decimal(value, locale=current().language),
             text=lambda value: value.of(current().language),
         )

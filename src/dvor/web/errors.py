@@ -13,7 +13,7 @@ _PAGES = {
     401: ("lock", N_("Sign in first"), N_("This page is for those who have signed in.")),
     403: ("lock", N_("This is not for you"), N_("You may not open this page or do this. Perhaps another account may.")),
     404: ("search", N_("There is nothing here"), N_("The page was moved, taken off sale or never existed.")),
-    409: ("clock", N_("This has changed meanwhile"), N_("Somebody was faster, or you did it in another window. Nothing was charged.")),
+    409: ("clock", N_("This has changed meanwhile"), N_("Somebody was faster, or you did it in another window. Nothing was charged: go back and look at the page anew.")),
     410: ("clock", N_("This has ended"), N_("What this page was about is over. Nothing was charged.")),
     413: ("box", N_("This is too large"), N_("Choose a smaller file and try again.")),
     422: ("edit", N_("Something here does not fit"), N_("Go back, check what you entered and try again. Nothing was changed.")),

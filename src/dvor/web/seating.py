@@ -55,6 +55,11 @@ class Row:
     label: str
     places: tuple[Place, ...]
 
+    @property
+    def tiers(self) -> tuple[Tier, ...]:
+        """Those of its places, from left to right."""
+        return tuple({place.tier.offer.id: place.tier for place in self.places}.values())
+
 
 @dataclass(frozen=True)
 class Hall:

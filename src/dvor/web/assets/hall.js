@@ -24,8 +24,11 @@ class Board {
     this.selected = new Set();
     this.at = [0, 0];
     this.anchor = [0, 0];
-    section.querySelector("[data-tools]").hidden = false;
+    const tools = section.querySelector("[data-tools]");
+    tools.hidden = false;
+    along(tools, 0);
     this.place.hidden = false;
+    section.querySelector("[data-how]").hidden = false;
     section.querySelector("[data-as-text]").open = Boolean(section.querySelector("[data-as-text] .error"));
     this.draw();
   }
@@ -84,7 +87,13 @@ class Board {
       signs.forEach((sign, c) => line.append(this.cell(r, c, sign, numbers[c])));
       grid.append(line);
     });
-    this.place.replaceChildren(grid);
+    const hall = document.createElement("div");
+    hall.className = "seat-hall";
+    const stage = document.createElement("p");
+    stage.className = "seat-stage";
+    stage.textContent = dataset.stage;
+    hall.append(stage, grid);
+    this.place.replaceChildren(hall);
     this.at = [Math.min(this.at[0], this.rows.length - 1), Math.min(this.at[1], this.width - 1)];
     this.mark();
     if (focus) this.cellAt(...this.at)?.focus();
@@ -171,6 +180,14 @@ class Board {
 const boards = new WeakMap();
 const boardOf = (element) => boards.get(element.closest?.("[data-hall-section]"));
 
+// A toolbar is one stop for Tab; arrows go along it.
+function along(toolbar, to) {
+  const tools = [...toolbar.querySelectorAll("[data-tool]")];
+  const next = tools[(to + tools.length) % tools.length];
+  for (const tool of tools) tool.tabIndex = tool === next ? 0 : -1;
+  return next;
+}
+
 function count(form) {
   const signs = [...form.querySelectorAll("[data-rows]")].flatMap((area) => parse(area.value).flatMap((row) => row.signs));
   const parts = [...form.querySelectorAll("[data-tier-of]")].map((tier) => {
@@ -187,6 +204,17 @@ function enhance() {
     if (!boards.has(section)) boards.set(section, new Board(section));
   }
 }
+
+document.addEventListener("keydown", (event) => {
+  const tool = event.target.closest?.("[data-tools] [data-tool]");
+  if (!tool) return;
+  const toolbar = tool.closest("[data-tools]");
+  const at = [...toolbar.querySelectorAll("[data-tool]")].indexOf(tool);
+  const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: -1 }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  along(toolbar, to).focus();
+});
 
 document.addEventListener("keydown", (event) => {
   const cell = event.target.closest?.("[data-board] [data-at]");
@@ -224,6 +252,7 @@ function toggle(board, cell) {
 document.addEventListener("click", (event) => {
   const tool = event.target.closest("[data-tool]");
   if (tool) {
+    along(tool.closest("[data-tools]"), [...tool.parentElement.children].indexOf(tool));
     boardOf(tool).use(tool.dataset.tool);
     return;
   }

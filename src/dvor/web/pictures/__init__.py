@@ -15,7 +15,7 @@ _ABLE = {
     "tools": frozenset({"drill", "toolbox", "ladder"}),
     "bikes": frozenset({"bike", "scooter"}),
     "cameras": frozenset({"camera", "film"}),
-    "sport": frozenset({"sup", "kayak", "skis", "ball"}),
+    "sport": frozenset({"sup", "kayak", "skis", "tennis", "ball"}),
     "concerts": frozenset({"piano", "cello", "guitar", "drums"}),
     "lectures": frozenset({"stars", "numbers", "shapes", "arches", "leaves"}),
     "workshops": frozenset({"pottery", "painting", "sewing", "cooking"}),

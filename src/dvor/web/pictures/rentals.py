@@ -187,10 +187,15 @@ def _ball(hue: Hue) -> str:
     return circle(0, -38, 38, CREAM) + path("M0 -56l17 12l-6 20h-22l-6 -20z", hue.deep) + stroke("M0 -56V-74M17 -44L34 -50M11 -24L22 -8M-11 -24L-22 -8M-17 -44L-34 -50", hue.deep, 4) + ring(0, -38, 37, hue.deep, 3)
 
 
+def _racket(hue: Hue) -> str:
+    strings = "".join(stroke(f"M{x} -176V-84", CREAM, 2) for x in range(-30, 31, 12)) + "".join(stroke(f"M-38 {y}H38", CREAM, 2) for y in range(-166, -88, 12))
+    return strings + f'<ellipse cx="0" cy="-130" rx="40" ry="52" fill="none" stroke="{hue.deep}" stroke-width="9"/>' + stroke("M-20 -84L0 -54L20 -84", hue.deep, 7) + stroke("M0 -58V0", INK, 12)
+
+
 def sport(dice: Dice) -> str:
-    """Boards on a beach, a kayak on a lake, skis in snow, a ball on a field."""
+    """Boards on a beach, a kayak on a lake, skis in snow, a court among trees, a ball on a field."""
     hue, other = dice.hues(2)
-    match dice.case("sup", "kayak", "skis", "ball"):
+    match dice.case("sup", "kayak", "skis", "tennis", "ball"):
         case "sup":
             sea = rect(0, 282, 400, 90, BLUE.mid) + stroke("M40 312h46M180 330h60M300 306h50", BLUE.light, 4)
             boards = placed(_board(hue, other), 150, 448, 1, -5) + placed(_board(other, hue), 252, 452, 1.08, 4)
@@ -199,6 +204,11 @@ def sport(dice: Dice) -> str:
             return sky(dice, night=False) + _mountains(dice, GREEN.deep, GREEN.light, WHITE) + rect(0, 340, 400, 160, BLUE.mid) + stroke("M30 380h60M280 372h70M60 470h80M250 480h60M190 400h40", BLUE.light, 4) + placed(_kayak(hue), 200, 446, 1.12, -3)
         case "skis":
             return sky(dice, night=False) + _mountains(dice, BLUE.light, BLUE.pale, WHITE) + "".join(placed(tree(Dice("fir"), 130), x, 396) for x in (46, 352)) + path("M0 372C130 340 280 366 400 384V500H0z", WHITE) + ellipse(200, 458, 104, 13, BLUE.light) + placed(_skis(hue, other), 200, 454)
+        case "tennis":
+            pines = "".join(placed(tree(Dice(f"pine{x}"), 120), x, 312) for x in (30, 96, 168, 236, 304, 372))
+            court = path("M96 340H304L420 500H-20z", CLAY.mid) + stroke("M96 340L-20 500M304 340L420 500M134 340L62 500M266 340L338 500M200 340V500", WHITE, 4) + stroke("M82 362H318", WHITE, 3)
+            net = "".join(stroke(f"M{x} 346V392", STONE, 1.5) for x in range(64, 340, 13)) + stroke("M60 361H340M60 376H340", STONE, 1.5) + stroke("M58 345H342", WHITE, 7) + stroke("M58 340V398M342 340V398", INK, 6)
+            return sky(dice, night=False) + rect(0, 300, 400, 200, GREEN.mid) + pines + court + net + placed(_racket(hue), 262, 484, 1.05, 24) + circle(150, 452, 17, OCHRE.light) + stroke("M138 440C146 448 146 458 138 466", WHITE, 3)
         case _:
             stripes = "".join(path(f"M{200 + (i - 3) * 60} 330L{200 + (i - 3) * 190} 500H{200 + (i - 2) * 190}L{200 + (i - 2) * 60} 330z", GREEN.mid if i % 2 else GREEN.deep) for i in range(6))
             goal = stroke("M90 336V196H310V336", WHITE, 8) + "".join(stroke(f"M{x} 200V330", STONE, 1.5) for x in range(112, 306, 22)) + "".join(stroke(f"M94 {y}H306", STONE, 1.5) for y in range(218, 330, 22))

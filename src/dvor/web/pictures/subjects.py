@@ -31,7 +31,7 @@ _WORDS = (
     ("drill", r"\bdrill|screwdriver|перфоратор|шурупов|дрел"), ("ladder", r"ladder|лестниц|стремянк"), ("toolbox", r"sander|\bsaw\b|шлифмаш|пила\b|набор инструмент"),
     ("scooter", r"scooter|самокат"), ("bike", r"\bbikes?\b|bicycle|велосипед|велоприцеп|cycle"),
     ("film", r"projector|screen|video|проектор|экран|кинокамер|видео"), ("camera", r"camera|lens|камера|объектив|фотоаппарат"),
-    ("sup", r"paddle ?board|surf|\bsup\b|сапборд|сёрф"), ("kayak", r"kayak|canoe|boat|каяк|байдарк|лодк"), ("skis", r"\bskis?\b|snowboard|лыж|сноуборд"), ("ball", r"\bball\b|football|мяч"),
+    ("sup", r"paddle ?board|surf|\bsup\b|сапборд|сёрф"), ("kayak", r"kayak|canoe|boat|каяк|байдарк|лодк"), ("skis", r"\bskis?\b|snowboard|лыж|сноуборд"), ("tennis", r"tennis|теннис"), ("ball", r"\bball\b|football|мяч"),
     # events
     ("piano", r"piano|organ\b|bach|орган\b|роял|фортепиан|бах\b"), ("drums", r"jazz|джаз|барабан"), ("cello", r"orchestra|seasons|quartet|оркестр|времена года|симфон|скрип"),
     ("guitar", r"songs?\b|guitar|rock|песн|гитар|рок\b"),
