@@ -141,8 +141,19 @@ def _selling(court: Court) -> list[Stop]:
         Stop("selling-prices-refused", edit["explained"], "seller", prepare=_refused_prices),
         Stop("selling-rooms", court.chart, "hotelier"),
         Stop("selling-rooms-choose", court.chart, "hotelier", _first_stay),
-        Stop("selling-closures", f"/selling/closures/{court.closed}", "hotelier", _unfolded),
-        Stop("selling-closures-none", f"/selling/closures/{court.open}", "hotelier"),
+        Stop(
+            "selling-closures",
+            f"/selling/closures/{court.closed}",
+            "hotelier",
+            _unfolded,
+            english=("https",),
+        ),
+        Stop(
+            "selling-closures-none",
+            f"/selling/closures/{court.open}",
+            "hotelier",
+            english=("https",),
+        ),
         Stop("selling-event", edit["event"], "organiser"),
         Stop("selling-seats", f"{edit['hall']}/seats", "organiser", _selected_seats),
         Stop("selling-seats-none", f"{edit['event']}/seats", "organiser"),
@@ -238,6 +249,7 @@ async def _two_minutes_left(page: Page) -> None:
 async def _three_seats(page: Page) -> None:
     for seat in ("Партер 4-6", "Партер 4-7", "Партер 8-1"):
         await page.locator(f"[data-plan] [data-cell='{seat}']").click()
+    await page.evaluate("scrollTo(0, 0)")  # what the head of the page covers cannot be judged
 
 
 async def _as_list(page: Page) -> None:
