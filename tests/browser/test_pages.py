@@ -33,7 +33,7 @@ NOT_WORDS = re.compile(
 )
 RIGHT_IN_RUSSIAN = {
     "English", "PNG", "JPEG", "WebP", "CSV", "RUB", "EUR", "USD", "WCAG", "AA", "Dvor", "UTC",
-    "Ctrl", "Alt", "SDS", "plus", "API",
+    "Ctrl", "Alt", "Shift", "SDS", "plus", "API",
 }  # fmt: skip
 
 
