@@ -42,7 +42,7 @@ class BrokenEvent(Message):
     event: Line
     """Its title, or its UID."""
     reason: Line
-    """no_start, backwards, repeats, unreadable or too_many."""
+    """no_start, backwards, unreadable or too_many."""
 
 
 class CalendarImport(Message):

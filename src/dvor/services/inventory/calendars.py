@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from hashlib import sha256
 from uuid import UUID
 
@@ -37,6 +37,8 @@ FETCH_EVERY = timedelta(minutes=30)
 FETCH_TIMEOUT_SECONDS = 15
 FETCH_BYTES_MAX = 300_000
 FETCHES_AT_ONCE = 50
+BEGUN = timedelta(days=31)
+"""How long ago an event that repeats may have begun and still go on."""
 _SLOTS_MAX = 20_000
 
 
@@ -78,7 +80,7 @@ class Calendars:
         self, offer_id: UUID, source: CalendarSource, import_id: UUID | None
     ) -> CalendarImport:
         """Import a text at once, an address within seconds."""
-        events, broken = await asyncio.to_thread(_read, source)
+        events, broken = await asyncio.to_thread(_read, source, self._window())
         async with self.db.tx() as tx:
             offer = await self._locked(tx, offer_id)
             closure_rules.check_dated(offer)
@@ -139,7 +141,7 @@ class Calendars:
         broken: list[BrokenEvent] = []
         if not problem:
             try:
-                events, broken = await asyncio.to_thread(ical.read, text)
+                events, broken = await asyncio.to_thread(ical.read, text, self._window())
             except NotACalendar:
                 problem = "not_a_calendar"
         async with self.db.tx() as tx:
@@ -174,6 +176,11 @@ class Calendars:
             await self.desk.apply(tx, offer, range(first, end))
         listed = [*broken, *left][: ical.BROKEN_MAX]
         await calendar_queries.note_import(tx, import_id, "", [b.model_dump() for b in listed])
+
+    def _window(self) -> tuple[date, date]:
+        """The days on which events matter that repeat: what has begun counts until it ends."""
+        today = clock.now().date()
+        return today - BEGUN, today + timedelta(days=self.desk.settings.horizon_days)
 
     def _horizon(self, offer: Offer) -> range:
         """The slots from today on as far as anything is sold."""
@@ -227,10 +234,12 @@ class Calendars:
         return tuple(found)
 
 
-def _read(source: CalendarSource) -> tuple[list[Event], list[BrokenEvent]]:
+def _read(
+    source: CalendarSource, window: tuple[date, date]
+) -> tuple[list[Event], list[BrokenEvent]]:
     """The events of a text. Raises NotACalendar, BadCalendarAddress."""
     if not source.url:
-        return ical.read(source.text)
+        return ical.read(source.text, window)
     if not outbound.may_be_public(source.url):
         raise BadCalendarAddress
     return [], []

@@ -3,9 +3,11 @@
 The only door to the library.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -15,12 +17,15 @@ from icalendar import Event as Entry
 from dvor.contracts.calendars import BrokenEvent, NotACalendar
 from dvor.contracts.inventory import Unit
 from dvor.kernel import ids
-from dvor.services.inventory import closure_rules, slots
+from dvor.services.inventory import closure_rules, recurrences, slots
 from dvor.services.inventory.closure_rules import StoredClosure
 from dvor.services.inventory.slots import Offer
 
 EVENTS_MAX = 400
 """Events of one calendar that close something; the feed writes as many stretches."""
+
+TIMES_MAX = 2_000
+"""Times of all events of one calendar that repeat."""
 
 BROKEN_MAX = 50
 """Broken events that are listed."""
@@ -28,7 +33,6 @@ BROKEN_MAX = 50
 _DAYS_MAX = 366
 """A closure is not longer: longer events become several."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
 
 
@@ -43,10 +47,12 @@ class Event:
     end: date | datetime
 
 
-def read(text: str) -> tuple[list[Event], list[BrokenEvent]]:
+def read(text: str, window: tuple[date, date]) -> tuple[list[Event], list[BrokenEvent]]:
     """The events of a calendar that take up time, and those that cannot be understood.
 
-    Cancelled ones and those that leave their time free are left out. Raises NotACalendar.
+    Those that repeat are there once for each time on the days of `window` (half-open), where
+    changed ones take the place of the usual ones. Cancelled ones and those that leave their time
+    free are left out. Raises NotACalendar.
     """
     try:
         calendar = Calendar.from_ical(text)
@@ -56,33 +62,92 @@ def read(text: str) -> tuple[list[Event], list[BrokenEvent]]:
         raise NotACalendar
     events: dict[str, Event] = {}
     broken: list[BrokenEvent] = []
-    for entry in calendar.walk("VEVENT"):
-        if entry.get("STATUS") == "CANCELLED" or entry.get("TRANSP") == "TRANSPARENT":
+    entries = calendar.walk("VEVENT")
+    changed = _changed(entries)
+    left = TIMES_MAX
+    for entry in entries:
+        if _is_free(entry):
             continue
-        found = _event(entry)
-        if isinstance(found, Event):
-            events[found.key] = found
-        else:
-            broken.append(BrokenEvent(event=_title(entry), reason=found))
+        found = _events(entry, changed.get(str(entry.get("UID", "")), set()), window)
+        if isinstance(found, str) or (len(found) > 1 and len(found) > left):
+            reason = found if isinstance(found, str) else "too_many"
+            broken.append(BrokenEvent(event=_title(entry), reason=reason))
+            continue
+        left -= len(found) if len(found) > 1 else 0
+        events |= {event.key: event for event in found}
     return list(events.values()), broken
 
 
-def _event(entry: Component) -> Event | str:
-    """The event, or why it cannot be understood."""
+def _is_free(entry: Component) -> bool:
+    return entry.get("STATUS") == "CANCELLED" or entry.get("TRANSP") == "TRANSPARENT"
+
+
+def _changed(entries: Iterable[Component]) -> dict[str, set[str]]:
+    """Which times of events that repeat have an entry of their own, by UID."""
+    found: dict[str, set[str]] = {}
+    for entry in entries:
+        with suppress(ValueError, AttributeError, OverflowError):
+            own: Any = entry.get("RECURRENCE-ID")
+            at = own.dt if own is not None else None
+            if isinstance(at, date):
+                found.setdefault(str(entry.get("UID", "")), set()).add(recurrences.stamp(at))
+    return found
+
+
+def _events(
+    entry: Component, changed: Collection[str], window: tuple[date, date]
+) -> list[Event] | str:
+    """The event, each time that it takes place, or why it cannot be understood."""
     if entry.get("DTSTART") is None:
         return "no_start"
-    if entry.get("RRULE") is not None or entry.get("RDATE") is not None:
-        return "repeats"
     try:
         start, end = entry.start, entry.end  # pyright: ignore[reportAttributeAccessIssue]
         if _moment(end) < _moment(start):
             return "backwards"
-    except (ValueError, TypeError, OverflowError):
+        uid, own = str(entry.get("UID", "")), entry.get("RECURRENCE-ID")
+        if own is None and (entry.get("RRULE") is not None or entry.get("RDATE") is not None):
+            return _repeated(entry, start, end, changed, window)
+        key = f"{uid}\n" + ("" if own is None else recurrences.stamp(own.dt))
+        if not uid:
+            key = f"{start.isoformat()}\n{end.isoformat()}"
+        return [Event(key, _title(entry), start, end)]
+    except recurrences.TooMany:
+        return "too_many"
+    except (ValueError, TypeError, AttributeError, OverflowError):
         return "unreadable"
-    key = f"{entry.get('UID', '')}\n{entry.get('RECURRENCE-ID', '')}"
-    if not entry.get("UID"):
-        key = f"{start.isoformat()}\n{end.isoformat()}"
-    return Event(key, _title(entry), start, end)
+
+
+def _repeated(
+    entry: Component, start: Any, end: Any, changed: Collection[str], window: tuple[date, date]
+) -> list[Event]:
+    """Each time of an event that repeats, but for those that have an entry of their own."""
+    if isinstance(start, datetime) and start.tzinfo:
+        end = end.astimezone(start.tzinfo)
+    rules, extra, without = (
+        _each(entry, "RRULE"), _days(entry, "RDATE"), _days(entry, "EXDATE"),
+    )  # fmt: skip
+    name = str(entry.get("UID", "")) or start.isoformat()
+    stamped = (
+        (at, recurrences.stamp(at))
+        for at in recurrences.times(start, rules, extra, without, window)
+    )
+    return [
+        Event(f"{name}\n{stamp}", _title(entry), at, at + (end - start))
+        for at, stamp in stamped
+        if stamp not in changed
+    ]
+
+
+def _each(entry: Component, name: str) -> list[Any]:
+    """The values of a property that may stand there several times."""
+    found = entry.get(name)
+    return [] if found is None else found if isinstance(found, list) else [found]
+
+
+def _days(entry: Component, name: str) -> list[date | datetime]:
+    """The moments of a property; of periods their beginnings."""
+    values = [value.dt for each in _each(entry, name) for value in each.dts]
+    return [value[0] if isinstance(value, tuple) else value for value in values]
 
 
 def _moment(when: date | datetime, zone: str = "UTC") -> datetime:
@@ -102,7 +167,8 @@ def slots_of(offer: Offer, event: Event) -> range:
     start, end = _moment(event.start, offer.timezone), _moment(event.end, offer.timezone)
     end = max(end, start + timedelta(seconds=1))
     if offer.unit is Unit.HOUR:
-        return range((start - _EPOCH) // _HOUR, -((_EPOCH - end) // _HOUR))
+        epoch = slots.hour_of(0, offer.timezone)
+        return range((start - epoch) // _HOUR, -((epoch - end) // _HOUR))
     zone = ZoneInfo(offer.timezone)
     last = (end - timedelta(microseconds=1)).astimezone(zone).date()
     return range(slots.slot_of(start.astimezone(zone).date()), slots.slot_of(last) + 1)
@@ -120,7 +186,8 @@ def closures_of(
         if not pieces or slots.stop <= horizon.start:
             continue
         if len(made) + len(pieces) > EVENTS_MAX:
-            left.append(BrokenEvent(event=event.title, reason="too_many"))
+            if event.title not in {other.event for other in left}:
+                left.append(BrokenEvent(event=event.title, reason="too_many"))
             continue
         for number, piece in enumerate(pieces):
             closure_id = ids.derived(import_id, event.key, number)
@@ -166,5 +233,6 @@ def write(offer: Offer, taken: Iterable[range], now: datetime) -> bytes:
 
 def _bounds(offer: Offer, stretch: range) -> tuple[date, date]:
     if offer.unit is Unit.HOUR:
-        return _EPOCH + stretch.start * _HOUR, _EPOCH + stretch.stop * _HOUR
+        zone = offer.timezone
+        return slots.hour_of(stretch.start, zone), slots.hour_of(stretch.stop, zone)
     return closure_rules.day_at(offer, stretch.start), closure_rules.day_at(offer, stretch.stop)
