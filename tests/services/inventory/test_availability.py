@@ -1,6 +1,8 @@
 """Which offers can be had: the search, against asking for each."""
 
-from datetime import timedelta
+import random
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +11,12 @@ from pydantic import ValidationError
 
 from dvor.contracts.availability import AvailabilitySearch
 from dvor.contracts.catalog import Kind
-from dvor.contracts.inventory import Claim
+from dvor.contracts.inventory import Claim, SoldOut
 from dvor.kernel import clock, ids
 from dvor.kernel.caller import Caller, Role
 from dvor.kernel.errors import InvalidFields
 from dvor.kernel.periods import DateRange, HourRange
-from dvor.services.inventory import availability
+from dvor.services.inventory import availability, slots
 from tests.services.inventory.conftest import Scene, nights, units
 from tests.services.inventory.halls import event, hall
 
@@ -169,3 +171,73 @@ class TestRules:
         await scene.hold(Claim(offer_id=tier, quantity=2, seats=("1-1", "1-2")))
         assert await found(scene, kind=Kind.EVENT) == {tier: 1}
         assert await found(scene, kind=Kind.EVENT, quantity=2) == {}
+
+
+ZONES = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "Europe/Berlin")
+
+
+def change_at_lord_howe() -> datetime:
+    """The next change of clocks there, by half an hour: on the first Sunday of April."""
+    years = (clock.now().year, clock.now().year + 1)
+    sundays = (date(year, 4, 7 - date(year, 4, 7).isoweekday() % 7) for year in years)
+    sunday = next(day for day in sundays if day > clock.now().date() + timedelta(days=7))
+    return datetime.combine(sunday, time(), UTC) - timedelta(hours=9)
+
+
+async def agreement(scene: Scene, seed: int, asks: int) -> tuple[int, int]:
+    """Asks at random for hours of offers in many zones, a part of which is taken.
+
+    The search must find exactly what the engine would grant. Answers how often it did and did not.
+    """
+    dice = random.Random(seed)
+    offers = {}
+    for zone in ZONES:
+        for buffer in (0, 2):
+            offer = await scene.offer(
+                Kind.RENTAL, dice.randint(1, 2), by_hour=True, timezone=zone, buffer=buffer
+            )
+            await scene.publish(offer)
+            offers[offer] = zone
+    middle = change_at_lord_howe()
+
+    def hours(zone: str = "UTC") -> HourRange:
+        start = middle + timedelta(hours=dice.randrange(-30, 30), minutes=dice.choice((0, 15, 30)))
+        phase = timedelta(seconds=slots.hour_phase(zone) if dice.random() < 0.5 else 0)
+        return HourRange(
+            start=start + phase, end=start + phase + timedelta(hours=dice.randint(1, 5))
+        )
+
+    for offer, zone in offers.items():
+        for _ in range(6):
+            with suppress(SoldOut):
+                await scene.hold(Claim(offer_id=offer, quantity=1, hours=hours(zone)))
+    granted = refused = 0
+    for _ in range(asks):
+        during, quantity = hours(dice.choice(ZONES)), dice.choice((1, 1, 2))
+        there = await found(scene, kind=Kind.RENTAL, hours=during, quantity=quantity)
+        for offer, zone in offers.items():
+            claim = Claim(offer_id=offer, quantity=quantity, hours=during)
+            try:
+                hold = await scene.hold(claim)
+            except SoldOut:
+                assert offer not in there, (zone, during)
+                refused += 1
+            else:
+                assert there.get(offer, 0) >= quantity, (zone, during)
+                await scene.release(hold.id)
+                granted += 1
+    return granted, refused
+
+
+class TestZonesWithHalfHours:
+    async def test_the_search_finds_what_the_engine_grants(self, scene: Scene) -> None:
+        granted, refused = await agreement(scene, 7, 24)
+        assert granted > 40 and refused > 40
+
+    async def test_counting_their_hours_as_those_of_utc_is_noticed(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Proves that the test above can fail."""
+        monkeypatch.setattr(slots, "odd_zones", lambda: ())
+        with pytest.raises(AssertionError):
+            await agreement(scene, 7, 24)

@@ -51,8 +51,13 @@ async def _next(
     """The next offers with enough left, and after which offer to go on; None at the end."""
     by_hour, limit = search.hours is not None, search.limit + 1
     span = slots.hour_slots(search.hours, "UTC") if search.hours else slots.slots(search.dates)
+    odd = (
+        {zone: slots.hour_slots(search.hours, zone) for zone in slots.odd_zones()}
+        if search.hours
+        else {}
+    )
     found = await search_queries.available(
-        db, search.kind, span, search.quantity, after, limit, look_at, by_hour=by_hour
+        db, search.kind, span, odd, search.quantity, after, limit, look_at, by_hour=by_hour
     )
     if len(found) == limit:
         return found, found[-1].offer_id

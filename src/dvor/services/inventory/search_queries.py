@@ -1,6 +1,6 @@
 """SQL of the availability search."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from dvor.contracts.availability import AvailableOffer
@@ -13,18 +13,23 @@ from dvor.services.inventory import slots
 _AVAILABLE = """
     SELECT o.offer_id, o.listing_id, CASE WHEN o.seated THEN o.seats_left ELSE least(o.quantity, (
         SELECT min(c.capacity - c.held - c.sold) FROM cells c
-        WHERE c.offer_id = o.offer_id AND c.slot >= $4 AND c.slot < $5 + o.buffer)) END AS free
+        WHERE c.offer_id = o.offer_id AND c.slot >= o.first AND c.slot < o.stop + o.buffer)) END AS free
     FROM (
-        SELECT *, CASE WHEN rules ? 'buffer' THEN (rules->>'buffer')::int ELSE 0 END AS buffer,
+        SELECT offers.*, coalesce(odd.first, $4) AS first, coalesce(odd.stop, $5) AS stop,
+            CASE WHEN rules ? 'buffer' THEN (rules->>'buffer')::int ELSE 0 END AS buffer,
             CASE WHEN seated THEN quantity - (
                 SELECT count(*) FROM cells c WHERE c.offer_id = offers.offer_id
                     AND c.slot > 0 AND c.sold_out AND c.capacity > 0) ELSE quantity END AS seats_left
-        FROM offers WHERE kind = $1 AND by_hour = $2 AND open AND offer_id > $3
-        ORDER BY offer_id LIMIT $8
+        FROM (
+            SELECT * FROM offers WHERE kind = $1 AND by_hour = $2 AND open AND offer_id > $3
+            ORDER BY offer_id LIMIT $8
+        ) AS offers
+        LEFT JOIN unnest($9::text[], $10::int[], $11::int[]) AS odd (timezone, first, stop)
+            USING (timezone)
     ) AS o
     WHERE o.seats_left >= $6 AND (
         SELECT 1 FROM cells c WHERE NOT o.seated AND c.offer_id = o.offer_id
-            AND c.slot >= $4 AND c.slot < $5 + o.buffer AND {short} LIMIT 1) IS NULL
+            AND c.slot >= o.first AND c.slot < o.stop + o.buffer AND {short} LIMIT 1) IS NULL
     ORDER BY o.offer_id LIMIT $7
 """
 _ANY = _AVAILABLE.format(short="c.capacity - c.held - c.sold < $6")
@@ -60,6 +65,7 @@ async def available(
     db: Connection,
     kind: Kind,
     span: range,
+    odd: Mapping[str, range],
     quantity: int,
     after: UUID,
     limit: int,
@@ -69,13 +75,16 @@ async def available(
 ) -> list[AvailableOffer]:
     """Offers on sale after an identifier with `quantity` free in every slot, and how many are.
 
+    `odd`: the slots in zones where they are others than `span`.
+
     Of the next `look_at` offers; `last_looked_at` says where those end.
     """
     place = (kind, by_hour, after, span.start, span.stop)
-    if quantity == 1 and span.start != slots.TIMELESS_SLOT:
+    if quantity == 1 and not by_hour and span.start != slots.TIMELESS_SLOT:
         rows = await db.fetch(_ONE_DATED, *place, limit, look_at)
     else:
-        rows = await db.fetch(_ANY, *place, quantity, limit, look_at)
+        starts, stops = [each.start for each in odd.values()], [each.stop for each in odd.values()]
+        rows = await db.fetch(_ANY, *place, quantity, limit, look_at, list(odd), starts, stops)
     return [AvailableOffer(**row) for row in rows]
 
 

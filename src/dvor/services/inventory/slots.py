@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from dvor.contracts.catalog import Kind
 from dvor.contracts.inventory import (
@@ -114,6 +114,12 @@ def hour_phase(timezone: str) -> int:
     """Seconds by which full hours of a zone lie after full hours of UTC: 1800 in India, mostly 0."""
     offset = datetime(2026, 1, 1, tzinfo=ZoneInfo(timezone)).utcoffset() or timedelta()
     return -round(offset.total_seconds()) % _HOUR
+
+
+@lru_cache(maxsize=1)
+def odd_zones() -> tuple[str, ...]:
+    """Zones whose full hours are not those of UTC."""
+    return tuple(sorted(zone for zone in available_timezones() if hour_phase(zone)))
 
 
 def hour_slots(hours: HourRange, timezone: str) -> range:
