@@ -15,6 +15,7 @@ from dvor.kernel.periods import DateRange
 from dvor.web.finding import ROUNDS_MAX
 from tests.web.court import (
     ALL,
+    COURT,
     HOTEL,
     JAZZ,
     KAYAK,
@@ -115,6 +116,15 @@ class TestResults:
         )
         assert shop.catalog.asked[-1].kind is None
         assert "A price looks like" in html
+
+    async def test_a_price_for_an_hour_says_so(self, shop: Shop) -> None:
+        shop.catalog.more = (COURT,)
+        html = await shop.page("/search?kind=rental")
+        kayak, court = (html.split(f"/listings/{item.id}")[1] for item in (KAYAK, COURT))
+        assert "/ day" in kayak.split("</article>")[0]
+        assert "/ hour" in court.split("</article>")[0]
+        html = await shop.page("/search?kind=rental", RU)
+        assert "за час" in html.split(f"/listings/{COURT.id}")[1].split("</article>")[0]
 
     async def test_dates_leave_only_what_is_free_then(self, shop: Shop) -> None:
         dates = f"start={soon(3)}&end={soon(5)}"

@@ -186,6 +186,8 @@ class Card(Message):
     picture: str
     offer_ids: tuple[UUID, ...] = ()
     """Its first twenty offers."""
+    by_hour: Bool = False
+    """Whether `price_from` is for an hour."""
 
 
 class CardPage(Message):

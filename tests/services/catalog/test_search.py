@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dvor.contracts.catalog import Kind, ListingStatus, Search, Sort, Text
+from dvor.contracts.catalog import Kind, ListingStatus, OfferDraft, Search, Sort, Text
 from dvor.kernel import clock
 from dvor.kernel.errors import InvalidFields
 from dvor.services.catalog import cursors
@@ -66,6 +66,18 @@ class TestCards:
         listing = await scene.publish(room())
         (card,) = (await scene.catalog.search(Search())).items
         assert card.offer_ids == tuple(offer.id for offer in listing.offers)
+
+    async def test_they_say_whether_the_price_is_for_an_hour(self, scene) -> None:
+        day, hour = OfferDraft(price=300), OfferDraft(price=100, by_hour=True)
+        boat = {"kind": Kind.RENTAL, "category": "bikes"}
+        for offers, by_hour in (((day, hour), True), ((day,), False), ((hour, OfferDraft(price=90)), False)):  # fmt: skip
+            listing = await scene.publish(room(**boat, offers=offers))
+            cards = (await scene.catalog.search(Search(kind=Kind.RENTAL))).items
+            (card,) = [card for card in cards if card.id == listing.id]
+            assert card.by_hour is by_hour
+        await scene.publish(room())
+        (card,) = (await scene.catalog.search(Search(kind=Kind.STAY))).items
+        assert not card.by_hour
 
 
 class TestText:

@@ -300,4 +300,5 @@ def card(row: Record) -> Card:
         price_from=Money(amount=row["price_from"], currency=row["currency"]),
         picture=rules.picture(row["id"], row["kind"], row["category"]),
         offer_ids=tuple(row["offer_ids"]),
+        by_hour=bool(row["by_hour"]),
     )

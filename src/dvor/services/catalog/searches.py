@@ -94,7 +94,9 @@ async def find(
         f"""
         SELECT few.total, page.*, ARRAY(
             SELECT offers.id FROM offers WHERE offers.listing_id = page.id AND active
-            ORDER BY position LIMIT {OFFERS_MAX}) AS offer_ids
+            ORDER BY position LIMIT {OFFERS_MAX}) AS offer_ids, page.kind = 'rental' AND (
+            SELECT by_hour FROM offers WHERE offers.listing_id = page.id AND active
+            ORDER BY price, position LIMIT 1) AS by_hour
         FROM (SELECT count(*) AS total
               FROM (SELECT FROM listings WHERE {where} LIMIT {TOTAL_MAX}) AS matching) AS few
         LEFT JOIN (
