@@ -111,6 +111,7 @@ def card(item: Listing) -> Card:
         price_from=item.offers[0].price,
         picture=item.picture,
         offer_ids=tuple(offer.id for offer in item.offers),
+        by_hour=item.offers[0].by_hour,
     )
 
 
@@ -119,6 +120,8 @@ class FakeCatalog:
 
     def __init__(self) -> None:
         self.asked: list[Search] = []
+        self.more: tuple[Listing, ...] = ()
+        """Also in lists."""
 
     async def categories(self) -> Categories:
         """One per kind."""
@@ -134,7 +137,7 @@ class FakeCatalog:
         self.asked.append(search)
         found = tuple(
             card(item)
-            for item in ALL.values()
+            for item in (*ALL.values(), *self.more)
             if search.kind in (None, item.kind)
             and search.seller_id in (None, item.seller_id)
             and search.text.lower() in item.title.en.lower()
@@ -232,11 +235,11 @@ class FakeInventory:
         """What the test says."""
         return self.explanation
 
-    async def hours(self, offer_id: UUID, day: date) -> DayHours:
+    async def hours(self, offer_id: UUID, day: date, days: int = 1) -> DayHours:
         """Each hour."""
         found = tuple(
             Hour(start=hour.start, free=0 if hour.start in self.taken_hours else self.left)
-            for hour in hours_of(day, "Europe/Berlin")
+            for hour in hours_of(day, "Europe/Berlin", days)
         )
         return DayHours(offer_id=offer_id, timezone="Europe/Berlin", hours=found)
 

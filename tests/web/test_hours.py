@@ -111,6 +111,59 @@ class TestChoice:
         html = await shop.page(address(at(11), at(13)))
         assert "This hour is not free." in html
 
+    async def test_goes_over_midnight_to_another_day(self, shop: Shop) -> None:
+        shop.inventory.taken_hours = {at(4, tomorrow() + timedelta(days=1))}
+        html = await shop.page(address(at(22)))
+        assert list(options(html, "to_hour").values()) == ["23:00", "00:00"]
+        assert f'name="to_day" type="date" value="{tomorrow()}"' in html
+        following = tomorrow() + timedelta(days=1)
+        html = await shop.page(address(at(22)) + f"&to_day={following}")
+        assert list(options(html, "to_hour").values()) == ["01:00", "02:00", "03:00", "04:00"]
+        end = hours.value(at(2, following))
+        html = await shop.page(address(at(22)) + f"&to_day={following}&to_hour={end}")
+        assert "02:00 (4 hours)" in html and "₽3,600" in html
+        assert f'name="to_hour" value="{end}"' in html
+        html = await shop.page(address(at(22)) + f"&to_day={following + timedelta(days=1)}")
+        assert "Not everything until then can be had." in html
+
+    async def test_goes_over_the_night_of_a_change_of_clocks(self, shop: Shop) -> None:
+        night = night_of_change()
+        eve = night - timedelta(days=1)
+        start = at(22, eve)
+        query = f"{PAGE}?day={eve}&from_hour={hours.value(start)}&to_day={night}"
+        words = list(options(await shop.page(query), "to_hour").values())
+        assert words[:5] == ["01:00", "02:00 (UTC+2)", "02:00 (UTC+1)", "03:00", "04:00"]
+        end = hours.value(at(4, night))
+        assert "04:00 (7 hours)" in await shop.page(f"{query}&to_hour={end}")
+
+    async def test_another_last_day_keeps_the_time_another_first_day_begins_anew(
+        self, shop: Shop
+    ) -> None:
+        after = tomorrow() + timedelta(days=2)
+        asked = address(at(9), at(18)) + f"&to_day={after}"
+        html = await shop.page(asked)
+        assert f'<option value="{hours.value(at(18, after))}" selected' in html
+        html = await shop.page(asked.replace(f"day={tomorrow()}", f"day={after}", 1))
+        assert f'name="to_day" type="date" value="{after}"' in html
+        assert 'action="/cart/lines"' not in html
+
+    async def test_is_not_longer_than_a_month(self, shop: Shop) -> None:
+        far = tomorrow() + timedelta(days=40)
+        html = await shop.page(address(at(9)) + f"&to_day={far}")
+        assert "up to a month" in html
+
+    async def test_the_shortest_may_end_on_the_next_day(self, shop: Shop) -> None:
+        shop.inventory.asked = Rules(length_min=3)
+        html = await shop.page(address(at(23)))
+        assert f'name="to_day" type="date" value="{tomorrow() + timedelta(days=1)}"' in html
+        assert "02:00 (3 hours)" in html
+
+    async def test_what_is_taken_leads_to_the_line(self, shop: Shop) -> None:
+        shop.inventory.taken_hours = {at(n) for n in range(24)}
+        html = await shop.page(address(at(10)))
+        link = f"{PAGE}/wait?day={tomorrow()}&amp;from_hour="
+        assert link in html
+
     async def test_has_twenty_five_hours_when_clocks_are_set_back(self, shop: Shop) -> None:
         html = await shop.page(f"{PAGE}?day={night_of_change()}")
         words = list(options(html, "from_hour").values())

@@ -4,18 +4,28 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from dvor.contracts.inventory import Calendar, FreeList
+from dvor.contracts.inventory import Calendar, FreeList, OfferRulesList
 from dvor.contracts.seating import SeatStates
 from dvor.kernel.errors import Unavailable
 from dvor.kernel.periods import DateRange, HourRange
-from dvor.web import live, watching
-from tests.web.court import HOTEL, JAZZ, MUG, FakeCatalog, FakeIdentity, FakeInventory, Silent
+from dvor.web import hours, live, watching
+from tests.web.court import (
+    COURT,
+    HOTEL,
+    JAZZ,
+    MUG,
+    FakeCatalog,
+    FakeIdentity,
+    FakeInventory,
+    Silent,
+)
 
 
 class Counting(FakeInventory):
@@ -41,6 +51,9 @@ class Counting(FakeInventory):
     async def calendar(self, offer_id: UUID, dates: DateRange) -> Calendar:
         self.asked.append((offer_id, dates))
         return await super().calendar(offer_id, dates)
+
+    async def rules(self, offer_ids: tuple[UUID, ...]) -> OfferRulesList:
+        return OfferRulesList(items=())
 
     async def seat_states(self, listing_id: UUID) -> SeatStates:
         return SeatStates(listing_id=listing_id, version=1, taken=self.taken_seats)
@@ -197,6 +210,33 @@ class TestMonths:
             events = await stream.until(named("months", 2))
             assert len(events) == 3 and events[-1][0] == "months" and events[-1][1]
             assert f'data-day="{soon(1)}" data-free' not in events[-1][2]
+
+
+class TestHours:
+    async def test_before_a_day_is_chosen_there_is_nothing_to_tell(self, court: Court) -> None:
+        async with court.following(f"/listings/{COURT.id}/live") as stream:
+            while not stream.status:
+                await stream.grown.wait()
+            assert stream.status == 204
+
+    async def test_an_hour_that_is_taken_leaves_the_choice(self, court: Court) -> None:
+        day = soon(2)
+        nine, noon, six = (
+            datetime(day.year, day.month, day.day, hour, tzinfo=ZoneInfo("Europe/Berlin"))
+            for hour in (9, 12, 18)
+        )
+        asked = f"day={day}&from_hour={hours.value(nine)}&to_hour={hours.value(noon)}"
+        async with court.following(f"/listings/{COURT.id}/live?{asked}") as stream:
+            events = await stream.until(named("stock"))
+            assert [event[0] for event in events] == ["hours", "stock"]
+            assert f'<option value="{hours.value(noon)}" selected' in events[0][2]
+            assert f'<option value="{hours.value(six)}">18:00' in events[0][2]
+            court.inventory.taken_hours = {six}
+            news = (await stream.until(named("hours", 2)))[-1][2]
+            ends = news[news.index('name="to_hour"') :]
+            assert f'"{hours.value(six)}"' in ends  # it may still end then
+            assert f'"{hours.value(six + timedelta(hours=1))}"' not in ends
+            assert f'"{hours.value(six)}"' not in news[: news.index('name="to_hour"')]
 
 
 class TestSeats:

@@ -16,7 +16,7 @@ from dvor.contracts.calendars import (
     OfferCalendars,
 )
 from dvor.contracts.closures import Bookings, Closure, Closures, Occupancies
-from dvor.contracts.hours import DayHours
+from dvor.contracts.hours import DayHours, HourDays
 from dvor.contracts.seating import BestSeats, SeatMap, SeatMapVersion, SeatName, SeatStates
 from dvor.contracts.waiting import Waiting, WaitingLines, WaitingList
 from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound
@@ -368,8 +368,8 @@ class Inventory(Protocol):
         """Free units during all of `dates` or `hours`, or now; 0 where an offer's rules refuse it."""
         ...
 
-    async def hours(self, offer_id: UUID, day: date) -> DayHours:
-        """Free units of each hour of a local day. Raises UnknownSupply, NeedsDates where it is not
+    async def hours(self, offer_id: UUID, day: date, days: HourDays = 1) -> DayHours:
+        """Free units of each hour of local days. Raises UnknownSupply, NeedsDates where it is not
         let by the hour, InThePast, TooFarAhead.
         """
         ...

@@ -26,6 +26,9 @@ Options = tuple[tuple[str, str], ...]
 _TROUBLE = (Conflict, Invalid, NotFound, Unavailable)
 _HOUR = timedelta(hours=1)
 NO_RULES = Rules()
+YEARS_AHEAD = 3
+DAYS_MAX = 31
+"""After its first day, on which a rental may end: 744 hours."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,23 @@ class Picker:
     end: str = ""
     hours: HourRange | None = None
     """What is chosen, where it can be had as far as the clock goes."""
+    last_day: date | None = None
+    """The day on which it ends."""
+
+    @property
+    def latest(self) -> date | None:
+        """The last day on which it may end."""
+        return self.day and self.day + timedelta(days=DAYS_MAX)
+
+
+def sight(form: Form, zone: ZoneInfo, today: date) -> tuple[date, int] | None:
+    """The day from which on the page shows hours, and how many days it looks at; None before."""
+    asked = Form(dict(form.values))
+    day = asked.day("day") if asked["day"] else None
+    if day is None or day < today:
+        return None
+    last = last_day(day, asked, zone)
+    return day, watched_days(day, last if (last - day).days <= DAYS_MAX else day)
 
 
 async def picker(
@@ -51,53 +71,116 @@ async def picker(
     if day < today:
         form.refuse("day", _("These dates have passed. Choose later ones."))
         return Picker(day)
-    days = await _days(offers, day, form, inventory)
+    last = last_day(day, form, zone)
+    if (last - day).days > DAYS_MAX:
+        form.refuse("to_day", _("Whole hours, please, and up to a month."))
+        last = day
+    days = await _days(offers, day, watched_days(day, last), form, inventory)
     if days is None:
         return Picker(day)
-    starts = sorted({hour.start for hours, _rules in days for hour in hours if hour.free})
-    if not starts:
-        form.refuse("day", _("Nothing is free on this day. Choose another."))
+    return chosen(day, last, days, form, zone)
+
+
+def last_day(day: date, form: Form, zone: ZoneInfo) -> date:
+    """The day on which the hours in the address end: the same one, until another is chosen.
+
+    Whoever moves to another day begins anew.
+    """
+    start = moment(form["from_hour"])
+    if not form["to_day"] or start is None or start.astimezone(zone).date() != day:
+        return day
+    return max(form.day("to_day") or day, day)
+
+
+def watched_days(day: date, last: date) -> int:
+    """How many days there are to look at: also the next, for what goes over midnight."""
+    return (last - day).days + 2
+
+
+def whole_days(form: Form, zone: ZoneInfo, today: date) -> Picker:
+    """The same choice where everything can be chosen: of hours that are taken, to wait for."""
+    day = form.day("day") if form["day"] else None
+    if day is None:
+        return Picker(None)
+    last = last_day(day, form, zone)
+    if day < today:
+        form.refuse("day", _("These dates have passed. Choose later ones."))
         return Picker(day)
-    return _chosen(day, days, starts, form, zone)
+    if (last - day).days > DAYS_MAX or day.year > today.year + YEARS_AHEAD:
+        form.refuse("day", _("These dates are too far ahead."))
+        return Picker(day)
+    start, end = (
+        datetime.combine(each, datetime.min.time(), zone).astimezone(UTC)
+        for each in (day, last + timedelta(days=2))
+    )
+    begun = clock.now() - _HOUR
+    hours = (start + n * _HOUR for n in range((end - start) // _HOUR))
+    every = tuple(Hour(start=hour, free=1) for hour in hours if hour > begun)
+    return chosen(day, last, [(every, NO_RULES)], form, zone)
 
 
-def _chosen(
+def chosen(
     day: date,
+    last: date,
     days: Sequence[tuple[tuple[Hour, ...], Rules]],
-    starts: Sequence[datetime],
     form: Form,
     zone: ZoneInfo,
 ) -> Picker:
-    """The hours in the address among those that can be chosen."""
-    start, end = moment(form["from_hour"]), moment(form["to_hour"])
+    """The hours in the address among those that can be chosen; what is wrong goes into the form."""
+    free = {hour.start for hours, _rules in days for hour in hours if hour.free}
+    starts = sorted(start for start in free if start.astimezone(zone).date() == day)
+    if not starts:
+        form.refuse("day", _("Nothing is free on this day. Choose another."))
+        return Picker(day)
+    start = moment(form["from_hour"])
     if start is not None and start not in starts:
         if start.astimezone(zone).date() == day:
             form.refuse("from_hour", _("This hour is not free. Choose another."))
         start = None
     if start is None:
         ends = [begin + _HOUR for begin in starts]
-        return Picker(day, _options(starts, zone), _options(ends, zone))
-    ends = sorted({moment for hours, rules in days for moment in _ends(hours, start, rules)})
-    if not ends:
+        return Picker(day, _options(starts, zone), _options(ends, zone), last_day=day)
+    every = sorted({moment for hours, rules in days for moment in _ends(hours, start, rules)})
+    if not every:
         form.refuse("from_hour", _("Too little is free from this hour on. Choose another."))
-        return Picker(day, _options(starts, zone), start=value(start))
-    if end is not None and end > start and end not in ends:
-        form.refuse("to_hour", _("Not everything until then can be had. Choose another end."))
-        return Picker(day, _options(starts, zone), _options(ends, zone), value(start))
-    # The shortest, until an end is chosen: its price is on the page at once.
-    end = end if end is not None and end in ends else ends[0]
-    return Picker(
-        *(day, _options(starts, zone), _options(ends, zone), value(start), value(end)),
-        HourRange(start=start, end=end),
-    )
+        return Picker(day, _options(starts, zone), start=value(start), last_day=day)
+    if last == day and all(_ends_on(end, zone) > day for end in every):
+        last = _ends_on(every[0], zone)
+    ends = [end for end in every if _ends_on(end, zone) == last]
+    shown = day, _options(starts, zone), _options(ends, zone), value(start)
+    end = _end(form, ends, last, zone)
+    if end is None:
+        words = _("Not everything until then can be had. Choose another end.")
+        form.refuse("to_hour" if ends else "to_day", words)
+        return Picker(*shown, last_day=last)
+    return Picker(*shown, value(end), HourRange(start=start, end=end), last)
+
+
+def _end(form: Form, ends: Sequence[datetime], last: date, zone: ZoneInfo) -> datetime | None:
+    """The end in the address; None where it cannot be had."""
+    end, start = moment(form["to_hour"]), moment(form["from_hour"])
+    if not ends or (
+        end and start and end > start and end not in ends and _ends_on(end, zone) == last
+    ):
+        return None
+    if end is None or end in ends:
+        # The shortest, until an end is chosen: its price is on the page at once.
+        return end or ends[0]
+    at_the_same = (e for e in ends if e.astimezone(zone).time() == end.astimezone(zone).time())
+    return next(at_the_same, ends[0])
+
+
+def _ends_on(end: datetime, zone: ZoneInfo) -> date:
+    """The day that an end belongs to: midnight to the day before."""
+    return (end - timedelta(seconds=1)).astimezone(zone).date()
 
 
 async def _days(
-    offers: Sequence[Offer], day: date, form: Form, inventory: Inventory
+    offers: Sequence[Offer], day: date, days: int, form: Form, inventory: Inventory
 ) -> list[tuple[tuple[Hour, ...], Rules]] | None:
     """Hours and rules of each offer; None where they are not known, which the form then says."""
     found = await asyncio.gather(
-        *(attempt(inventory.hours(offer.id, day), *_TROUBLE) for offer in offers)
+        *(attempt(inventory.hours(offer.id, day, days), *_TROUBLE) for offer in offers)
     )
     refused = [answer for answer in found if isinstance(answer, Refusal)]
     if len(refused) == len(found):
@@ -115,7 +198,7 @@ async def _days(
 def _ends(hours: Sequence[Hour], start: datetime, rules: Rules) -> Iterable[datetime]:
     """When a rental from `start` on may end: as long as all hours of it are free.
 
-    The pause after it must be free, too, as far as this day tells.
+    The pause after it must be free, too, as far as these days tell.
     """
     free = {hour.start: hour.free for hour in hours}
     end, length = start, 0

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context
 from dataclasses import dataclass, field
+from datetime import date
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from dvor.contracts.inventory import Inventory
 from dvor.kernel.errors import Invalid, NotFound, Refusal
-from dvor.kernel.periods import DateRange
+from dvor.kernel.periods import DateRange, HourRange
 from dvor.web import live
 from dvor.web.forms import attempt
 
@@ -36,11 +37,20 @@ class Days:
 
 
 @dataclass(frozen=True)
-class Units:
-    """Free units of an offer during dates, or now."""
+class Hours:
+    """Free units of an offer, hour by hour, from a day on."""
 
     offer_id: UUID
-    dates: DateRange | None
+    day: date
+    days: int
+
+
+@dataclass(frozen=True)
+class Units:
+    """Free units of an offer during dates or hours, or now."""
+
+    offer_id: UUID
+    period: DateRange | HourRange | None
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,7 @@ class Seats:
     listing_id: UUID
 
 
-Question = Days | Units | Seats
+Question = Days | Hours | Units | Seats
 
 
 @dataclass
@@ -136,30 +146,37 @@ class Poller:
         await asyncio.gather(*(limited(work) for work in self._calls()), return_exceptions=True)
 
     def _calls(self) -> list[Awaitable[None]]:
-        units: dict[DateRange | None, list[Units]] = defaultdict(list)
+        units: dict[DateRange | HourRange | None, list[Units]] = defaultdict(list)
         calls: list[Awaitable[None]] = []
         for question in self._watched:
             if isinstance(question, Units):
-                units[question.dates].append(question)
+                units[question.period].append(question)
             else:
                 calls.append(self._one(question))
-        for dates, asked in units.items():
+        for period, asked in units.items():
             starts = range(0, len(asked), FREE_AT_ONCE)
-            calls += [self._units(dates, asked[n : n + FREE_AT_ONCE]) for n in starts]
+            calls += [self._units(period, asked[n : n + FREE_AT_ONCE]) for n in starts]
         return calls
 
-    async def _one(self, question: Days | Seats) -> None:
+    async def _one(self, question: Days | Hours | Seats) -> None:
         if isinstance(question, Seats):
             found = await attempt(self._inventory.seat_states(question.listing_id), NotFound)
+        elif isinstance(question, Hours):
+            work = self._inventory.hours(question.offer_id, question.day, question.days)
+            found = await attempt(work, NotFound, Invalid)
         else:
             work = self._inventory.calendar(question.offer_id, question.dates)
             found = await attempt(work, NotFound, Invalid)
         self._answer(question, () if isinstance(found, Refusal) else found)
 
-    async def _units(self, dates: DateRange | None, asked: list[Units]) -> None:
-        found = await self._inventory.free(tuple(units.offer_id for units in asked), dates)
+    async def _units(self, period: DateRange | HourRange | None, asked: list[Units]) -> None:
+        ids = tuple(units.offer_id for units in asked)
+        if isinstance(period, HourRange):
+            found = await self._inventory.free(ids, hours=period)
+        else:
+            found = await self._inventory.free(ids, period)
         for item in found.items:
-            self._answer(Units(item.offer_id, dates), item.free)
+            self._answer(Units(item.offer_id, period), item.free)
 
     def _answer(self, question: Question, answer: Any) -> None:
         watched = self._watched.get(question)

@@ -12,7 +12,7 @@ from dvor.contracts.availability import AvailabilitySearch, AvailableOffers, Exp
 from dvor.contracts.calendars import CalendarImport, CalendarSource, Feed, OfferCalendars
 from dvor.contracts.catalog import Kind
 from dvor.contracts.closures import Bookings, Closure, Closures, Occupancies, Units
-from dvor.contracts.hours import DayHours
+from dvor.contracts.hours import DayHours, HourDays
 from dvor.contracts.inventory import (
     Calendar,
     Claim,
@@ -112,9 +112,11 @@ async def calendar(
 
 
 @router.get("/offers/{offer_id}/hours")
-async def hours(offer_id: UUID, day: date, inventory: InventoryContract) -> DayHours:
+async def hours(
+    offer_id: UUID, day: date, inventory: InventoryContract, days: HourDays = 1
+) -> DayHours:
     """Free units of each hour of a day where the place is."""
-    return await inventory.hours(offer_id, day)
+    return await inventory.hours(offer_id, day, days)
 
 
 @router.get("/availability")

@@ -1,4 +1,4 @@
-"""The hours of a day: what is free in each."""
+"""The hours of days: what is free in each."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,8 +25,8 @@ _ANY_LENGTH = {"length_min": 0, "length_max": 0, "departure_weekdays": ()}
 """An hour is a part of a rental: what is asked of its length or its end says nothing about it."""
 
 
-async def of_day(
-    db: Database, offer_id: UUID, day: date, now: datetime, horizon_days: int
+async def of_days(
+    db: Database, offer_id: UUID, day: date, days: int, now: datetime, horizon_days: int
 ) -> DayHours:
     """What is free. Raises UnknownSupply, NeedsDates, InThePast, TooFarAhead."""
     found = await queries.offers(db, [offer_id])
@@ -40,9 +40,9 @@ async def of_day(
         raise InThePast(offer_id=offer_id)
     if ahead >= horizon_days:
         raise TooFarAhead(offer_id=offer_id)
-    hours = list(hours_of(day, offer.timezone))
-    whole = slots.hour_slots(HourRange(start=hours[0].start, end=hours[-1].end), offer.timezone)
-    rows = await queries.calendar(db, offer_id, whole)
+    hours = list(hours_of(day, offer.timezone, days))
+    first, last = (slots.hour_slots(hour, offer.timezone) for hour in (hours[0], hours[-1]))
+    rows = await queries.calendar(db, offer_id, range(first.start, last.stop))
     free = {row["slot"]: row["free"] for row in rows}
     lenient = replace(offer, open=True, rules=offer.rules.model_copy(update=_ANY_LENGTH))
     return DayHours(
@@ -55,11 +55,11 @@ async def of_day(
     )
 
 
-def hours_of(day: date, timezone: str) -> Iterator[HourRange]:
-    """The hours of a day in a zone, as elapsed time: 23 or 25 of them when clocks change."""
+def hours_of(day: date, timezone: str, days: int = 1) -> Iterator[HourRange]:
+    """The hours of days in a zone, as elapsed time: 23 or 25 of one when clocks change."""
     zone = ZoneInfo(timezone)
     start = datetime.combine(day, time.min, zone).astimezone(UTC)
-    end = datetime.combine(day + timedelta(days=1), time.min, zone).astimezone(UTC)
+    end = datetime.combine(day + timedelta(days=days), time.min, zone).astimezone(UTC)
     while start + _HOUR <= end:
         yield HourRange(start=start, end=start + _HOUR)
         start += _HOUR

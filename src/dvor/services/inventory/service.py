@@ -17,7 +17,7 @@ from dvor.contracts.calendars import (
 )
 from dvor.contracts.catalog import Catalog, Kind, ListingStatus, OfferFacts
 from dvor.contracts.closures import Bookings, Closure, Closures, Occupancies, UnknownClosure
-from dvor.contracts.hours import DayHours
+from dvor.contracts.hours import DayHours, HourDays
 from dvor.contracts.inventory import (
     Calendar,
     Claim,
@@ -170,11 +170,10 @@ class InventoryService:
             found |= dict.fromkeys(barred, 0)
         return FreeList(items=tuple(Free(offer_id=i, free=max(found.get(i, 0), 0)) for i in asked))
 
-    async def hours(self, offer_id: UUID, day: date) -> DayHours:
-        """Free units of each hour of a local day."""
-        return await hours_of.of_day(
-            self.db, offer_id, day, clock.now(), self.settings.horizon_days
-        )
+    async def hours(self, offer_id: UUID, day: date, days: HourDays = 1) -> DayHours:
+        """Free units of each hour of local days."""
+        now, horizon = clock.now(), self.settings.horizon_days
+        return await hours_of.of_days(self.db, offer_id, day, days, now, horizon)
 
     async def available(self, search: AvailabilitySearch) -> AvailableOffers:
         """Which offers on sale can be had."""
@@ -245,7 +244,9 @@ class InventoryService:
         self, listing_id: UUID, version: Int, seat_map: SeatMap
     ) -> SeatMapVersion:
         """Draw the seats of an event."""
-        return await self.seats.draw(listing_id, version, seat_map)
+        drawn = await self.seats.draw(listing_id, version, seat_map)
+        await self.serve_line({placed.seat.offer_id for placed in seat_map.placed()})
+        return drawn
 
     async def seat_map(self, listing_id: UUID) -> SeatMapVersion:
         """The seats of an event; an empty map where they have no numbers."""

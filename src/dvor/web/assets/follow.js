@@ -20,6 +20,8 @@ function wanted() {
     asked.set("start", booking.dataset.start);
     asked.set("end", booking.dataset.end);
   }
+  const when = document.querySelector("#when[data-hours]");
+  if (when) for (const [name, value] of new FormData(when)) if (value) asked.set(name, value);
   return `${root.dataset.follow}?${asked}`;
 }
 
@@ -33,7 +35,7 @@ function follow() {
   address = now;
   if (!now) return;
   source = new EventSource(last ? `${now}&after=${last}` : now);
-  for (const [name, take] of Object.entries({ months, stock, seats })) {
+  for (const [name, take] of Object.entries({ months, hours, stock, seats })) {
     source.addEventListener(name, (event) => {
       last = event.lastEventId || last;
       take(event.data);
@@ -69,6 +71,34 @@ function months(html) {
     fresh(day);
   }
 }
+
+// Only what can be chosen changes. A box that is being used waits until it is left.
+let waiting = "";
+
+function hours(html) {
+  const when = document.querySelector("#when[data-hours]");
+  if (!when) return;
+  const boxes = [...fragment(html).querySelectorAll("select")];
+  const here = boxes.map((box) => when.elements.namedItem(box.name));
+  const lost = here.some((box, n) => box?.value && ![...boxes[n].options].some((option) => option.value === box.value));
+  if (lost || here.includes(null) || boxes.length !== when.querySelectorAll("select").length) {
+    if (!bought) when.requestSubmit(); // the server says what became of it
+    return;
+  }
+  waiting = here.includes(document.activeElement) ? html : "";
+  if (waiting) return;
+  for (const [n, box] of here.entries()) {
+    const words = (options) => [...options].map((option) => option.value).join();
+    const now = [...boxes[n].options].filter((option) => option.value || box.options[0]?.value === "");
+    if (words(box.options) === words(now)) continue;
+    const chosen = box.value;
+    box.replaceChildren(...now);
+    box.value = chosen;
+    fresh(box);
+  }
+}
+
+document.addEventListener("focusout", () => setTimeout(() => waiting && hours(waiting)));
 
 function stock(html) {
   const booking = document.getElementById("booking");

@@ -25,7 +25,7 @@ router = page_router()
 
 ASKED = (
     "start", "end", "quantity", "offer", "offer_id", "month", "best", "accessible",
-    "by", "day", "from_hour", "to_hour",
+    "by", "day", "from_hour", "to_day", "to_hour",
 )  # fmt: skip
 COUNTED = re.compile(r"quantity-[0-9a-f-]{36}")
 

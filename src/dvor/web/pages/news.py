@@ -6,23 +6,25 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import Response
 
 from dvor.contracts.catalog import Catalog, Kind, Listing, ListingStatus
-from dvor.contracts.inventory import Inventory
+from dvor.contracts.inventory import Inventory, OfferRulesList, Rules
 from dvor.kernel import caller
+from dvor.kernel.errors import Unavailable
 from dvor.kernel.http import contract, page_router
 from dvor.kernel.http.routing import host
-from dvor.kernel.periods import DateRange
-from dvor.web import booking, calendars, live, watching
+from dvor.kernel.periods import DateRange, HourRange
+from dvor.web import booking, calendars, hours, live, watching
 from dvor.web.context import Visit, Visiting
-from dvor.web.forms import Form, clean
+from dvor.web.forms import Form, attempt, clean
 
 router = page_router()
 
-ASKED = ("month", "start", "end", "quantity")
+ASKED = ("month", "start", "end", "quantity", "by", "day", "from_hour", "to_day", "to_hour")
 
 CatalogHere = Annotated[Catalog, contract(Catalog)]
 InventoryHere = Annotated[Inventory, contract(Inventory)]
@@ -35,20 +37,37 @@ class Sight:
     listing: Listing
     first: date | None
     """The first month of the calendar; None where there is none."""
-    dates: DateRange | None
-    quantity: int
+    period: DateRange | HourRange | None
+    form: Form
+    """What the address says."""
+    rules: Mapping[UUID, Rules]
+    """Of what is let by the hour."""
 
     @property
     def offers(self) -> tuple[UUID, ...]:
         """The offers that the page shows."""
-        return tuple(offer.id for offer in self.listing.offers[: booking.OFFERS_MAX])
+        return tuple(offer.id for offer in booking.offers_of(self.listing, self.form))
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Of the place."""
+        return booking.zone_of(self.listing)
+
+    @property
+    def hours(self) -> tuple[date, int] | None:
+        """The days whose hours can be chosen."""
+        if not booking.by_hour(self.listing, self.form):
+            return None
+        return hours.sight(self.form, self.zone, booking.today_at(self.listing))
 
     def questions(self) -> Iterator[watching.Question]:
         """What there is to ask about it."""
         if self.first:
             yield from (watching.Days(i, calendars.span(self.first)) for i in self.offers)
-        if self.dates or self.listing.kind not in booking.DATED:
-            yield from (watching.Units(i, self.dates) for i in self.offers)
+        if shown := self.hours:
+            yield from (watching.Hours(i, *shown) for i in self.offers)
+        if self.period or self.listing.kind not in booking.DATED:
+            yield from (watching.Units(i, self.period) for i in self.offers)
         if self.listing.kind is Kind.EVENT:
             yield watching.Seats(self.listing.id)
 
@@ -61,21 +80,26 @@ async def follow(
     catalog: CatalogHere,
     inventory: InventoryHere,
 ) -> Response:
-    """Changes of the calendar (`months`), of what is left (`stock`) and of seats (`seats`)."""
+    """Changes of the calendar (`months`), `hours`, of what is left (`stock`) and of `seats`."""
     listing = await catalog.listing(listing_id)
     if booking.over(listing) or listing.status is not ListingStatus.PUBLISHED:
         return Response(status_code=204)  # nothing will change; tells the browser not to come back
     asked = request.query_params
     form = Form({name: clean(asked.get(name, ""))[:40] for name in ASKED})
-    if booking.by_hour(listing, form):
-        return Response(status_code=204)  # what is free is asked for with each choice
-    today, dated = booking.today_at(listing), listing.kind in booking.DATED
+    today, hourly = booking.today_at(listing), booking.by_hour(listing, form)
+    dated = listing.kind in booking.DATED and not hourly
+    ids = tuple(offer.id for offer in booking.offers_of(listing, form))
+    rules = await attempt(inventory.rules(ids), Unavailable) if hourly else None
+    dates = booking.asked_dates(form, today) if dated else None
     sight = Sight(
         listing,
         calendars.month_of(form["month"], today) if dated else None,
-        booking.asked_dates(form, today) if dated else None,
-        booking.asked_quantity(form),
+        hours.asked_hours(form) if hourly else dates,
+        form,
+        {n.offer_id: n.rules for n in rules.items} if isinstance(rules, OfferRulesList) else {},
     )
+    if hourly and sight.hours is None:
+        return Response(status_code=204)  # no day is chosen yet: there is nothing to tell
     seen = request.headers.get("last-event-id") or asked.get("after", "")
     poller = watching.poller(host(request), inventory)
     news = _news(visit, poller, sight, seen[:40])
@@ -122,8 +146,18 @@ def _parts(visit: Visit, sight: Sight, answers: Mapping[watching.Question, Any])
             for question, answer in answers.items()
             if isinstance(question, watching.Days)
         }
-        calendar = booking.calendar(listing, sight.first, sight.quantity, days)
+        calendar = booking.calendar(listing, sight.first, booking.asked_quantity(sight.form), days)
         parts["months"] = visit.text("browse/months.html", listing=listing, calendar=calendar)
+    if shown := sight.hours:
+        known = [
+            (answer.hours, sight.rules.get(answer.offer_id, hours.NO_RULES))
+            for question, answer in answers.items()
+            if isinstance(question, watching.Hours) and answer
+        ]
+        day, form = shown[0], Form(dict(sight.form.values))
+        last = hours.last_day(day, form, sight.zone)
+        picker = hours.chosen(day, last, known, form, sight.zone)
+        parts["hours"] = visit.text("browse/hour_news.html", picker=picker)
     free = {q.offer_id: n for q, n in answers.items() if isinstance(q, watching.Units)}
     if free:
         choices = booking.stock(listing, free)
