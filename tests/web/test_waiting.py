@@ -1,9 +1,11 @@
 """The line for what is sold out: standing in it, one's places, taking, declining."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -22,12 +24,13 @@ from dvor.contracts.waiting import (
 from dvor.kernel import clock
 from dvor.kernel.caller import Role, current
 from dvor.kernel.errors import Refusal
-from dvor.kernel.periods import DateRange
+from dvor.kernel.periods import DateRange, HourRange
+from dvor.web import hours
 from tests.conftest import MakeHouse
 from tests.web import court
 from tests.web.browser import Browser, Page
 from tests.web.conftest import Web
-from tests.web.court import HOTEL, JAZZ, MUG
+from tests.web.court import COURT, HOTEL, JAZZ, MUG
 from tests.web.fakes import FakeOrders
 
 TOKEN = "unguessable"
@@ -179,6 +182,26 @@ class TestJoining:
         dates = DateRange(start=start, end=end)
         assert web.inventory.joined == [Claim(offer_id=HOTEL.offers[0].id, quantity=1, dates=dates)]
 
+    async def test_hours_are_chosen_from_all_of_the_day(self, web: Any) -> None:
+        browser, _ = await web.signed_in()
+        path, day = f"/listings/{COURT.id}/wait", court.SOON.date()
+        page = await form(browser, COURT)
+        assert 'name="day"' in page.html and 'name="from_hour"' not in page.html
+        page = await browser.submit(page, path)
+        assert page.status == 422 and 'href="#f-day"' in page.html
+        zone = ZoneInfo("Europe/Berlin")
+        start = datetime(day.year, day.month, day.day, 22, tzinfo=zone)
+        asked = {"day": day.isoformat(), "from_hour": hours.value(start)}
+        asked["to_day"] = (day + timedelta(days=1)).isoformat()
+        page = await form(browser, COURT, f"?{urlencode(asked)}")
+        end = datetime(day.year, day.month, day.day, 1, tzinfo=zone) + timedelta(days=1)
+        assert f'<option value="{hours.value(end)}" selected>01:00' in page.html
+        await browser.submit(page, path, to_hour=hours.value(end))
+        during = HourRange(start=start, end=end)
+        assert web.inventory.joined == [
+            Claim(offer_id=COURT.offers[0].id, quantity=1, hours=during)
+        ]
+
     @pytest.mark.parametrize("quantity", ["0", "21", "many"])
     async def test_nonsense_is_refused_at_its_field(self, web: Any, quantity: str) -> None:
         browser, _ = await web.signed_in()
@@ -228,6 +251,12 @@ class TestOnesOwnList:
         page = await browser.open("/waiting")
         assert "Лист ожидания" in page.text and "Джаз" in page.text and "Стул" in page.text
         assert "Перед вами 5 человек" in page.text
+
+    async def test_names_the_seats_that_are_held(self, web: Any) -> None:
+        browser, _ = await web.signed_in()
+        web.inventory.places = [offered(seats=("Stalls 1-4", "Stalls 1-5"))]
+        page = await browser.open("/waiting")
+        assert "Seats: Stalls 1-4, Stalls 1-5" in page.text
 
     async def test_the_last_minutes_are_counted_down(self, web: Any) -> None:
         browser, _ = await web.signed_in()

@@ -10,7 +10,8 @@ from uuid import UUID
 from pydantic import Field
 
 from dvor.contracts.catalog import Text
-from dvor.kernel.errors import Conflict, Gone, NotFound, TooMany
+from dvor.contracts.seating import SeatName
+from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound, TooMany
 from dvor.kernel.messages import Count, Instant, Message
 from dvor.kernel.periods import DateRange, HourRange
 
@@ -50,6 +51,8 @@ class Waiting(Message):
     """How many wait before them for some of the same; 0 for the first and for who waits no more."""
     joined_at: Instant
     offered_until: Instant | None = None
+    seats: Annotated[tuple[SeatName, ...], Field(max_length=50)] = ()
+    """What is held for them, where places have numbers."""
 
 
 class WaitingList(Message):
@@ -77,6 +80,12 @@ class WaitingLines(Message):
 
 class NothingToWaitFor(Conflict):
     """This is free now: put it into your cart."""
+
+    offer_id: UUID
+
+
+class WaitsForAnySeats(Invalid):
+    """Say how many seats you wait for: which ones, nobody can know yet."""
 
     offer_id: UUID
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from uuid import UUID
 
 from dvor.contracts.inventory import (
@@ -25,6 +25,9 @@ from dvor.kernel.idempotency import KeyReused
 from dvor.services.inventory import rules, slots
 from dvor.services.inventory.rules import Cell, StoredHold
 from dvor.services.inventory.slots import Key, Line, Offer
+
+if TYPE_CHECKING:
+    from dvor.services.inventory.parties import Party
 
 _NOTHING: Mapping[Key, int] = {}
 
@@ -57,7 +60,7 @@ class Books:
     closed: dict[int, dict[int, int]] = field(default_factory=dict)
     """Of offers that get another supply: units their owner has closed, by slot."""
     expired: list[UUID] = field(default_factory=list)
-    line: "list[Take]" = field(default_factory=list)
+    line: "list[Take | Party]" = field(default_factory=list)
     """What those want who wait for some of the cells, in the order they came."""
     freed: bool = True
     """Whether something may fit that did not before: a unit was given back, a rule was changed."""
@@ -166,6 +169,10 @@ class Take(NamedTuple):
     """A hold that is given back for it."""
     once: bool = False
     """Ask only: a hold that exists stays as it is, and its claims must be these."""
+
+    def fitting(self, cells: Mapping[Key, Cell], short: Mapping[int, int]) -> "Take | None":
+        """Itself, where everything it needs is free. `short`: see `parties.Party.fitting`."""
+        return self if all(cells[key].free >= units for key, units in self.needed.items()) else None
 
     def decide(self, books: Books) -> StoredHold:
         """Give back what the hold has, then judge. Raises what `Inventory.hold` raises."""
@@ -390,15 +397,16 @@ def serve(books: Books) -> None:
         return
     books.freed = False
     cells, stay = books.cells, []
-    for take in books.line:
-        hold = None
-        if all(cells[key].free >= units for key, units in take.needed.items()):
+    short: dict[int, int] = {}
+    for waiting in books.line:
+        hold, take = None, waiting.fitting(cells, short)
+        if take is not None:
             with suppress(Refusal):
                 hold = take.decide(books)
         if hold is None:
-            stay.append(take)
+            stay.append(waiting)
             continue
-        (claim,) = take.claims
+        (claim,) = waiting.claims
         offer, seconds = books.offers[claim.offer_id.int], books.terms.waiting_offer_seconds
         until = rules.offer_ends(claim, offer, books.now, seconds)
         books.offered.append(books.write(hold._replace(expires_at=until)))

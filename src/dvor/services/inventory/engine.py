@@ -32,6 +32,7 @@ from dvor.services.inventory.allocation import (
     allocate,
 )
 from dvor.services.inventory.memory import Memory, SoldOutCells, Wish
+from dvor.services.inventory.parties import Wanted
 from dvor.services.inventory.rules import Cell, StoredHold
 from dvor.services.inventory.slots import Key, Offer
 
@@ -214,16 +215,17 @@ class Engine:
 
     async def _line(
         self, tx: Tx, requests: Iterable[Request], ids: dict[int, UUID], asked: set[Key]
-    ) -> list[Take]:
+    ) -> list[Wanted]:
         """What those want who wait for some of the cells that are asked for. Raises _Stale."""
         queued = await serving.queued(tx, requests, ids, asked)
         if unknown := self._memory.unknown(one.claim for one in queued):
             raise _Stale(unknown)
-        meant = (self._memory.meant(Wish(one.id, (one.claim,), one.customer_id)) for one in queued)
-        return [take for take in meant if isinstance(take, Take)]
+        parties = await serving.parties(tx, queued, self._memory.offers)
+        meant = (parties.get(q.id) or self._memory.meant(Wish(*q.wish())) for q in queued)
+        return [wanted for wanted in meant if not isinstance(wanted, Refused)]
 
     async def _prepare(
-        self, tx: Tx, takes: Sequence[Take], resizes: Sequence[Resize], now: datetime
+        self, tx: Tx, takes: Sequence[Wanted], resizes: Sequence[Resize], now: datetime
     ) -> dict[int, Offer]:
         """Lock the offers of these requests, and make the cells that acceptable ones need.
 
@@ -337,13 +339,15 @@ def _cells(keys: Sequence[Key], rows: Sequence[Any]) -> dict[Key, Cell]:
     }
 
 
-def _offers(takes: Collection[Take], keys: Sequence[Key], rows: Sequence[Any]) -> dict[int, Offer]:
+def _offers(
+    takes: Collection[Wanted], keys: Sequence[Key], rows: Sequence[Any]
+) -> dict[int, Offer]:
     """The offers of takes, as their cells were found with. Raises _Stale."""
     versions = {keys[row["number"] - 1][0]: row["version"] for row in rows}
     return _check_versions(takes, versions)
 
 
-def _check_versions(takes: Collection[Take], versions: Mapping[int, int]) -> dict[int, Offer]:
+def _check_versions(takes: Collection[Wanted], versions: Mapping[int, int]) -> dict[int, Offer]:
     offers: dict[int, Offer] = {}
     for take in takes:  # all of one moment: each offer is the same in all of them
         offers.update(take.offers)
@@ -364,7 +368,7 @@ async def _check_new(tx: Tx, takes: Iterable[Take], holds: Mapping[UUID, StoredH
         raise _Again
 
 
-async def _read_limits(tx: Tx, takes: Iterable[Take], books: Books) -> None:
+async def _read_limits(tx: Tx, takes: Iterable[Wanted], books: Books) -> None:
     """What customers have already, where a limit asks. Read with their cells locked: exact."""
     asked = {take.customer_id for take in takes if take.limited and take.customer_id}
     if asked:

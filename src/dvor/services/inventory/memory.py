@@ -61,6 +61,11 @@ class Memory:
         known = self._offers
         return {claim.offer_id for claim in claims if claim.offer_id.int not in known}
 
+    @property
+    def offers(self) -> Mapping[int, Offer]:
+        """Those that were read, by their numbers."""
+        return self._offers
+
     def meant(self, wish: Wish) -> Take | Refused:
         """What a wish asks of cells, or why it cannot be had."""
         try:

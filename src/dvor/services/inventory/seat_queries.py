@@ -59,6 +59,21 @@ async def all_seats(db: Connection, listing_id: UUID) -> list[StoredSeat]:
     return [StoredSeat(**row) for row in rows]
 
 
+async def seats_of(db: Connection, offer_ids: Sequence[UUID]) -> dict[UUID, list[StoredSeat]]:
+    """The seats of tiers, as their maps have them now."""
+    rows = await db.fetch(
+        """
+        SELECT offer_id, slot, name, row_place, place, centre, accessible, active
+        FROM seats WHERE offer_id = ANY($1) AND active ORDER BY offer_id, slot
+        """,
+        offer_ids,
+    )
+    found: dict[UUID, list[StoredSeat]] = {}
+    for row in rows:
+        found.setdefault(row["offer_id"], []).append(StoredSeat(**row))
+    return found
+
+
 async def lock_cells(db: Connection, capacities: Mapping[Key, int]) -> dict[Key, int]:
     """Make these cells where they are missing, then lock them, both in key order; what is promised
     of each.
@@ -89,10 +104,11 @@ async def lock_cells(db: Connection, capacities: Mapping[Key, int]) -> dict[Key,
 
 
 async def set_capacities(db: Connection, capacities: Mapping[Key, int]) -> None:
-    """Write the capacities of locked cells."""
+    """Write the capacities of locked cells; who waits for their offers may fit into new ones."""
     await db.execute(
         """
-        UPDATE cells SET capacity = new.capacity
+        UPDATE cells SET capacity = new.capacity, waited = cells.waited OR EXISTS (
+            SELECT FROM waiting WHERE waiting.offer_id = new.offer_id AND status = 'waiting')
         FROM unnest($1::uuid[], $2::int[], $3::int[]) AS new (offer_id, slot, capacity)
         WHERE cells.offer_id = new.offer_id AND cells.slot = new.slot
         """,

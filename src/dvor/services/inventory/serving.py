@@ -8,10 +8,11 @@ from uuid import UUID
 from dvor.contracts.inventory import WaitingLapsed, WaitingOffered
 from dvor.contracts.waiting import WaitingStatus
 from dvor.kernel.db import Tx
-from dvor.services.inventory import waiting_queries
+from dvor.services.inventory import seat_queries, waiting_queries
 from dvor.services.inventory.allocation import Books, Request, Resize, Serve
 from dvor.services.inventory.hold_queries import Columns
-from dvor.services.inventory.slots import Key
+from dvor.services.inventory.parties import Hall, Party
+from dvor.services.inventory.slots import Key, Offer
 from dvor.services.inventory.waiting_queries import Queued
 
 
@@ -29,6 +30,21 @@ async def queued(
             there = await waiting_queries.waited_slots(tx, offer_id)
             asked.update((offer_id.int, slot) for slot in there)
     return await waiting_queries.in_line(tx, _columns(ids, asked))
+
+
+async def parties(
+    tx: Tx, queued: Iterable[Queued], offers: Mapping[int, Offer]
+) -> dict[UUID, Party]:
+    """Those in line who want numbered seats, by their entries."""
+    wanted = {one.claim.offer_id: offers[one.claim.offer_id.int] for one in queued}
+    seated = [offer_id for offer_id, offer in wanted.items() if offer.seated]
+    seats = await seat_queries.seats_of(tx, seated) if seated else {}
+    halls = {offer_id: Hall(wanted[offer_id], seats.get(offer_id, ())) for offer_id in seated}
+    return {
+        one.id: Party.of(one.id, one.claim, one.customer_id, halls[one.claim.offer_id])
+        for one in queued
+        if one.claim.offer_id in halls
+    }
 
 
 def known(books: Books) -> bool:

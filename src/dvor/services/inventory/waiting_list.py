@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from dvor.contracts.catalog import Catalog
-from dvor.contracts.inventory import Claim, LimitReached, UnknownSupply
+from dvor.contracts.inventory import Claim, LimitReached, NeedsDates, UnknownSupply
 from dvor.contracts.waiting import (
     AlreadyWaiting,
     LineTooLong,
@@ -18,15 +18,27 @@ from dvor.contracts.waiting import (
     WaitingLines,
     WaitingList,
     WaitingStatus,
+    WaitsForAnySeats,
 )
 from dvor.kernel import clock
 from dvor.kernel.caller import current, require_user
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Database, Tx, caller_key
-from dvor.services.inventory import hold_queries, queries, rules, slots, waiting_queries
+from dvor.kernel.db import Database, Record, Tx, caller_key
+from dvor.services.inventory import (
+    hold_queries,
+    queries,
+    rules,
+    seat_queries,
+    slots,
+    waiting_queries,
+)
 from dvor.services.inventory.allocation import Release
 from dvor.services.inventory.engine import Engine
+from dvor.services.inventory.parties import Hall
+from dvor.services.inventory.rules import Cell
+from dvor.services.inventory.seats import SEATS_MAX
 from dvor.services.inventory.serving import token_of
+from dvor.services.inventory.slots import Offer
 
 ENTRIES_MAX = 20
 """Lines one customer may stand in at once."""
@@ -55,14 +67,16 @@ class WaitingRoom:
             raise UnknownSupply(offer_id=claim.offer_id)
         facts = found.items[0]
         async with self.db.tx() as tx:
-            line = await self._locked(tx, claim, user)
+            line, cells = await self._locked(tx, claim, user)
             async with tx.refusing(waiting_once=AlreadyWaiting(offer_id=claim.offer_id)):
                 await waiting_queries.join(tx, waiting_id, user, line, facts.title, facts.name)
-            await waiting_queries.mark(tx, _columns(line), waited=True)
+            await waiting_queries.mark(tx, cells, waited=True)
         return await self.entry(waiting_id)
 
-    async def _locked(self, tx: Tx, claim: Claim, user: UUID) -> slots.Line:
-        """The claim in slots, with its cells locked: who competes for them joins in turn.
+    async def _locked(
+        self, tx: Tx, claim: Claim, user: UUID
+    ) -> tuple[slots.Line, hold_queries.Columns]:
+        """The claim in slots and its cells, locked: who competes for them joins in turn.
 
         Raises what refuses to join.
         """
@@ -71,7 +85,7 @@ class WaitingRoom:
         if not offers:
             raise UnknownSupply(offer_id=offer_id)
         (offer,) = offers
-        line = slots.line(claim, offer, {})
+        line = _line(claim, offer)
         rules.check_rules(claim, offer, clock.now(), self.settings.horizon_days)
         limit = offer.rules.per_customer
         if limit and claim.quantity > limit:
@@ -81,12 +95,14 @@ class WaitingRoom:
             raise WaitingForTooMuch(most=ENTRIES_MAX)
         if already.in_line >= LINE_MAX:
             raise LineTooLong(offer_id=offer_id)
-        cells = _columns(line)
-        await hold_queries.make_cells(tx, cells, [offer.quantity] * len(cells[1]))
+        hall = await _hall(tx, offer) if offer.seated else None
+        cells = _columns(line, hall)
+        if not hall:
+            await hold_queries.make_cells(tx, cells, [offer.quantity] * len(cells[1]))
         rows = await hold_queries.lock_cells(tx, cells)
-        if all(row["capacity"] - row["held"] - row["sold"] >= claim.quantity for row in rows):
+        if _fits(line, rows, cells, hall):
             raise NothingToWaitFor(offer_id=offer_id)
-        return line
+        return line, cells
 
     async def mine(self) -> WaitingList:
         """The caller's own entries."""
@@ -125,6 +141,40 @@ class WaitingRoom:
         return WaitingLines(items=tuple(WaitingLine(**row) for row in rows))
 
 
-def _columns(line: slots.Line) -> hold_queries.Columns:
-    taken = list(line.slots())
+def _line(claim: Claim, offer: Offer) -> slots.Line:
+    """The claim in slots: of numbered seats how many, for any will do. Raises what slots.line does."""
+    if not offer.seated:
+        return slots.line(claim, offer, {})
+    if claim.dates is not None or claim.hours is not None:
+        raise NeedsDates(offer_id=offer.id)
+    if claim.seats:
+        raise WaitsForAnySeats(offer_id=offer.id)
+    if claim.quantity > SEATS_MAX:
+        raise LimitReached(offer_id=offer.id, limit=SEATS_MAX)
+    first = slots.TIMELESS_SLOT
+    return slots.Line(offer.id, first, first + 1, 0, claim.quantity)
+
+
+async def _hall(tx: Tx, offer: Offer) -> Hall:
+    found = await seat_queries.seats_of(tx, [offer.id])
+    return Hall(offer, found.get(offer.id, ()))
+
+
+def _columns(line: slots.Line, hall: Hall | None) -> hold_queries.Columns:
+    taken = sorted(slot for _, slot in hall.cells()) if hall else list(line.slots())
     return [line.offer_id] * len(taken), taken
+
+
+def _fits(
+    line: slots.Line, rows: Sequence[Record], cells: hold_queries.Columns, hall: Hall | None
+) -> bool:
+    """Whether there is nothing to wait for, by the same measure as whoever waits is served by."""
+    found = {
+        (line.offer_id.int, cells[1][row["number"] - 1]): Cell(
+            row["capacity"], row["held"], row["sold"]
+        )
+        for row in rows
+    }
+    if hall:
+        return hall.together(found, line.quantity) is not None
+    return all(cell.free >= line.quantity for cell in found.values())

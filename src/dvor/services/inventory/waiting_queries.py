@@ -19,7 +19,10 @@ _ENTRY = """
         WHERE other.offer_id = waiting.offer_id AND other.status = 'waiting'
           AND other.place < waiting.place
           AND other.first_slot < waiting.end_slot AND waiting.first_slot < other.end_slot
-    ) ELSE 0 END AS ahead
+    ) ELSE 0 END AS ahead, (
+        SELECT (holds.claims[1]).seat_names FROM holds
+        WHERE holds.id = waiting.id AND waiting.status IN ('offered', 'taken')
+    ) AS seats
     FROM waiting JOIN offers USING (offer_id)
 """
 BUFFER_MAX = 48
@@ -32,6 +35,10 @@ class Queued(NamedTuple):
     id: UUID
     customer_id: UUID
     claim: Claim
+
+    def wish(self) -> tuple[UUID, tuple[Claim], UUID]:
+        """The hold that they would get."""
+        return self.id, (self.claim,), self.customer_id
 
 
 class Counts(NamedTuple):
@@ -92,14 +99,14 @@ async def mark(db: Connection, cells: Columns, *, waited: bool) -> None:
 
 
 async def in_line(db: Connection, cells: Columns) -> list[Queued]:
-    """Who waits for some of these cells, in the order they came."""
+    """Who waits for some of these cells, in the order they came; any seat may be for anybody."""
     rows = await db.fetch(
         """
-        SELECT * FROM waiting
+        SELECT waiting.* FROM waiting JOIN offers USING (offer_id)
         WHERE status = 'waiting' AND offer_id = ANY($1) AND EXISTS (
             SELECT FROM unnest($1::uuid[], $2::int[]) AS cell (offer_id, slot)
             WHERE cell.offer_id = waiting.offer_id
-              AND slot >= first_slot AND slot < end_slot + $3
+              AND (offers.seated OR slot >= first_slot AND slot < end_slot + $3)
         )
         ORDER BY place
         """,
@@ -246,4 +253,5 @@ def _shown(row: Record) -> Waiting:
         ahead=row["ahead"],
         joined_at=row["joined_at"],
         offered_until=row["offered_until"],
+        seats=tuple(row["seats"] or ()),
     )

@@ -75,7 +75,11 @@ class Carts:
         if entry.status not in (WaitingStatus.OFFERED, WaitingStatus.TAKEN):
             raise OfferOver
         wish = Wish(
-            offer_id=entry.offer_id, quantity=entry.quantity, dates=entry.dates, hours=entry.hours
+            offer_id=entry.offer_id,
+            quantity=entry.quantity,
+            dates=entry.dates,
+            hours=entry.hours,
+            seats=entry.seats,
         )
         return await self._add([wish], "", waiting_id, instead_of=waiting_id)
 

@@ -23,7 +23,7 @@ from dvor.kernel.errors import Refusal
 from dvor.kernel.http import contract, page_router
 from dvor.kernel.texts import gettext as _
 from dvor.kernel.texts import refusal as said
-from dvor.web import booking, notices
+from dvor.web import booking, hours, notices
 from dvor.web.context import Visit, Visiting, members_router
 from dvor.web.forms import Form, attempt, clean, typed
 from dvor.web.pages.shopping import REFUSALS, advice
@@ -31,7 +31,7 @@ from dvor.web.pages.shopping import REFUSALS, advice
 members = members_router()
 strangers = page_router()
 
-ASKED = ("offer", "start", "end", "quantity")
+ASKED = ("offer", "start", "end", "quantity", "by", "day", "from_hour", "to_day", "to_hour")
 MINUTES_COUNTED = 90
 """An offer that ends sooner is counted down by the minute."""
 
@@ -140,25 +140,32 @@ def minutes_left(entry: Waiting) -> int:
 
 def _claim(listing: Listing, form: Form) -> Claim | None:
     """What the form asks for; None where it does not fit, with the form saying why."""
-    offers = {str(offer.id): offer for offer in listing.offers}
+    offers = {str(offer.id): offer for offer in booking.offers_of(listing, form)}
+    hourly = booking.by_hour(listing, form)
     only = next(iter(offers)) if len(offers) == 1 else ""
     offer = only or form.choice("offer", offers, _("Choose which."))
     quantity = form.whole("quantity", 1, booking.QUANTITY_MAX, empty=1)
-    dates = None
-    if listing.kind in booking.DATED:
+    dates, during = None, None
+    if hourly:
+        during = hours.asked_hours(form)
+        if during is None and not form.errors:
+            form.refuse("from_hour" if form["day"] else "day", _("Choose from when to when."))
+    elif listing.kind in booking.DATED:
         dates = booking.asked_dates(form, booking.today_at(listing))
         if dates is None and not form.errors:
             form.refuse("start", _("Choose the dates first."))
     if form.refused:
         return None
-    return Claim(offer_id=offers[offer].id, quantity=quantity, dates=dates)
+    return Claim(offer_id=offers[offer].id, quantity=quantity, dates=dates, hours=during)
 
 
 async def _form_page(
     visit: Visit, listing: Listing, form: Form, status: int = 200, *, free: bool = False
 ) -> Response:
     language = caller.current().language
-    names = [(offer.id, offer.name.of(language)) for offer in listing.offers[: booking.OFFERS_MAX]]
+    offers, hourly = booking.offers_of(listing, form), booking.by_hour(listing, form)
+    today, zone = booking.today_at(listing), booking.zone_of(listing)
+    names = [(offer.id, offer.name.of(language)) for offer in offers]
     return await visit.page(
         "browse/wait.html",
         status,
@@ -166,8 +173,11 @@ async def _form_page(
         form=form,
         free=free,
         offers=[(identifier, name or listing.title.of(language)) for identifier, name in names],
-        dated=listing.kind in booking.DATED,
-        today=booking.today_at(listing),
+        dated=listing.kind in booking.DATED and not hourly,
+        picker=hours.whole_days(form, zone, today) if hourly else None,
+        by_hour=form["by"] == "hour",
+        where=hours.zone_words(zone, clock.now()),
+        today=today,
         most=booking.QUANTITY_MAX,
     )
 
