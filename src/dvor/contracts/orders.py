@@ -248,6 +248,26 @@ class BadSignature(Invalid):
     grpc_status = "UNAUTHENTICATED"
 
 
+class OrderedLine(Message):
+    """A line of an order, as news about it name it."""
+
+    seller_id: UUID
+    kind: Kind
+    title: Text
+    name: Text
+    quantity: Count
+    dates: DateRange | None = None
+    hours: HourRange | None = None
+    seats: Seats = ()
+    starts_at: Instant | None = None
+    timezone: str = ""
+    """Of the place."""
+    total: Money
+
+
+OrderedLines = tuple[OrderedLine, ...]
+
+
 class OrderCreated(Event):
     """A customer placed an order; its lines are held."""
 
@@ -257,6 +277,7 @@ class OrderCreated(Event):
     customer_id: UUID
     seller_ids: tuple[UUID, ...]
     total: Money
+    lines: OrderedLines = ()
 
 
 class OrderPaid(Event):
@@ -268,6 +289,7 @@ class OrderPaid(Event):
     customer_id: UUID
     seller_ids: tuple[UUID, ...]
     total: Money
+    lines: OrderedLines = ()
 
 
 class PaymentFailed(Event):
@@ -277,6 +299,7 @@ class PaymentFailed(Event):
     order_id: UUID
     number: str
     customer_id: UUID
+    lines: OrderedLines = ()
 
 
 class OrderCancelled(Event):
@@ -289,6 +312,7 @@ class OrderCancelled(Event):
     seller_ids: tuple[UUID, ...]
     reason: str
     refunded: Money
+    lines: OrderedLines = ()
 
 
 class LatePaymentReturned(Event):
@@ -310,6 +334,7 @@ class OrderDelivered(Event):
     number: str
     customer_id: UUID
     seller_ids: tuple[UUID, ...]
+    lines: OrderedLines = ()
 
 
 class Orders(Protocol):

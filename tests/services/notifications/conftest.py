@@ -12,10 +12,12 @@ from uuid import UUID
 import pytest
 from aiosmtpd.controller import Controller
 
+from dvor.contracts.catalog import NotOnSale, Quote, QuoteLine
 from dvor.contracts.identity import Contact, Contacts, Identity
 from dvor.kernel.caller import Caller, current
 from dvor.kernel.events import Event
 from dvor.kernel.ids import new
+from dvor.kernel.money import Money
 from dvor.services.notifications import SERVICE
 
 
@@ -40,6 +42,18 @@ class FakeIdentity(Identity):
 
     async def authenticate(self, access_token: str) -> Caller:
         return self.callers.get(access_token, Caller())
+
+
+@dataclass
+class FakeCatalog:
+    """Quotes one price for anything."""
+
+    price: Money | None = None
+
+    async def quote(self, lines: tuple[QuoteLine, ...]) -> Quote:
+        if self.price is None:
+            raise NotOnSale(offer_id=lines[0].offer_id)
+        return Quote(lines=(), total=self.price)
 
 
 @dataclass
@@ -94,13 +108,21 @@ def identity() -> FakeIdentity:
 
 
 @pytest.fixture
-async def house(make_house: Any, identity: FakeIdentity) -> Any:
-    return await make_house("notifications", fakes={"identity": identity})
+def catalog() -> FakeCatalog:
+    return FakeCatalog()
 
 
 @pytest.fixture
-async def mailing_house(make_house: Any, identity: FakeIdentity, server: Server) -> Any:
-    return await make_house("notifications", fakes={"identity": identity}, smtp_url=server.url)
+async def house(make_house: Any, identity: FakeIdentity, catalog: FakeCatalog) -> Any:
+    return await make_house("notifications", fakes={"identity": identity, "catalog": catalog})
+
+
+@pytest.fixture
+async def mailing_house(
+    make_house: Any, identity: FakeIdentity, catalog: FakeCatalog, server: Server
+) -> Any:
+    fakes = {"identity": identity, "catalog": catalog}
+    return await make_house("notifications", fakes=fakes, smtp_url=server.url)
 
 
 async def happen(house: Any, *events: Event) -> None:

@@ -137,10 +137,12 @@ class TestSending:
         assert len(server.taken) == 1
 
     async def test_a_server_that_is_down_is_asked_again(
-        self, make_house: Any, identity: Any, happened: Any
+        self, make_house: Any, identity: Any, catalog: Any, happened: Any
     ) -> None:
         house = await make_house(
-            "notifications", fakes={"identity": identity}, smtp_url="smtp://127.0.0.1:9"
+            "notifications",
+            fakes={"identity": identity, "catalog": catalog},
+            smtp_url="smtp://127.0.0.1:9",
         )
         await happened(house, paid(identity.meet()))
         async with asyncio.timeout(10):

@@ -34,6 +34,20 @@ class TestSeats:
         order = await hall.house.orders.check_out(cart.version)
         assert order.lines[0].seats == ("5-1", "5-2")
 
+    async def test_news_name_the_lines(self, hall: Scene) -> None:
+        cart = await self.add(hall, 2, "5-1", "5-2")
+        order = await hall.house.orders.check_out(cart.version)
+        await hall.house.orders.cancel(order.id)
+        for news in ("created", "cancelled"):
+            data = await hall.house.db("orders").fetchval(
+                "SELECT data FROM outbox WHERE type = $1", f"orders.order_{news}.v1"
+            )
+            (line,) = data["lines"]
+            assert line["seats"] == ["5-1", "5-2"] and line["quantity"] == 2
+            assert line["title"] == order.lines[0].title.model_dump()
+            assert line["total"] == order.lines[0].total.model_dump()
+            assert line["seller_id"] == str(hall.seller.user_id)
+
     async def test_those_the_hold_chose_are_shown_and_held_again(self, hall: Scene) -> None:
         assert (await self.add(hall, 2)).lines[0].seats == ("A", "B")
         await hall.house.orders.hold_cart()

@@ -50,6 +50,14 @@ class TestTaking:
         (hold,) = line.inventory.holds.values()
         assert [claim.quantity for claim in hold.claims] == [1, 2]
 
+    async def test_the_seats_that_are_held_go_with_it(self, line: Scene) -> None:
+        line.inventory.seated.add(self.offer)
+        entry = line.inventory.waiting[self.entry]
+        line.inventory.waiting[self.entry] = entry.model_copy(update={"seats": ("5-1", "5-2")})
+        cart = await line.house.orders.take_waiting(self.entry)
+        assert cart.lines[0].seats == ("5-1", "5-2")
+        assert line.inventory.given_back == [self.entry]
+
     async def test_twice_is_once(self, line: Scene) -> None:
         first = await line.house.orders.take_waiting(self.entry)
         self.become(line, WaitingStatus.TAKEN)

@@ -26,21 +26,23 @@ async def user_registered(tx: Tx, event: UserRegistered) -> None:
 
 async def order_created(tx: Tx, event: OrderCreated) -> None:
     """Remind the customer to pay."""
-    details = {"number": event.number, "total": event.total.model_dump()}
+    details = {"number": event.number, "total": event.total.model_dump(), "lines": _told(event)}
     await _tell(tx, "order_created", event.order_id, [event.customer_id], details)
 
 
 async def order_paid(tx: Tx, event: OrderPaid) -> None:
     """Tell the customer and every seller."""
-    details = {"number": event.number, "total": event.total.model_dump()}
+    details = {"number": event.number, "total": event.total.model_dump(), "lines": _told(event)}
     await _tell(tx, "order_paid", event.order_id, [event.customer_id], details)
-    # The total is of all sellers together: none of them is told it.
-    await _tell(tx, "sale_paid", event.order_id, event.seller_ids, {"number": event.number})
+    # The total is of all sellers together: each is told of their own lines only.
+    for seller in event.seller_ids:
+        own = {"number": event.number, "lines": _told(event, seller)}
+        await _tell(tx, "sale_paid", event.order_id, [seller], own)
 
 
 async def payment_failed(tx: Tx, event: PaymentFailed) -> None:
     """Tell the customer, at the first decline of an order only."""
-    details = {"number": event.number}
+    details = {"number": event.number, "lines": _told(event)}
     await _tell(tx, "payment_failed", event.order_id, [event.customer_id], details)
 
 
@@ -48,10 +50,11 @@ async def order_cancelled(tx: Tx, event: OrderCancelled) -> None:
     """Tell the customer, and those sellers who had been told of a sale."""
     details = {"number": event.number, "reason": event.reason}
     refunded = {"refunded": event.refunded.model_dump()}
-    await _tell(tx, "order_cancelled", event.order_id, [event.customer_id], details | refunded)
-    await _tell(
-        tx, "sale_cancelled", event.order_id, event.seller_ids, details, only_after="sale_paid"
-    )
+    mine = details | refunded | {"lines": _told(event)}
+    await _tell(tx, "order_cancelled", event.order_id, [event.customer_id], mine)
+    for seller in event.seller_ids:
+        own = details | {"lines": _told(event, seller)}
+        await _tell(tx, "sale_cancelled", event.order_id, [seller], own, only_after="sale_paid")
 
 
 async def late_payment_returned(tx: Tx, event: LatePaymentReturned) -> None:
@@ -62,7 +65,7 @@ async def late_payment_returned(tx: Tx, event: LatePaymentReturned) -> None:
 
 async def order_delivered(tx: Tx, event: OrderDelivered) -> None:
     """Tell the customer."""
-    details = {"number": event.number}
+    details = {"number": event.number, "lines": _told(event)}
     await _tell(tx, "order_delivered", event.order_id, [event.customer_id], details)
 
 
@@ -76,6 +79,18 @@ async def waiting_lapsed(tx: Tx, event: WaitingLapsed) -> None:
     """Tell who did not answer that it went to the next."""
     details = {"entry": event.entry.model_dump(mode="json")}
     await _tell(tx, "waiting_lapsed", event.waiting_id, [event.customer_id], details)
+
+
+def _told(
+    event: OrderCreated | OrderPaid | PaymentFailed | OrderCancelled | OrderDelivered,
+    seller_id: UUID | None = None,
+) -> list[dict[str, Any]]:
+    """What is in the order; for a seller their own lines only."""
+    return [
+        line.model_dump(mode="json")
+        for line in event.lines
+        if seller_id is None or line.seller_id == seller_id
+    ]
 
 
 async def _tell(

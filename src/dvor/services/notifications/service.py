@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from dvor.contracts.catalog import Catalog, QuoteLine
 from dvor.contracts.identity import Identity
 from dvor.contracts.notifications import (
     Mail,
@@ -11,21 +12,25 @@ from dvor.contracts.notifications import (
     UnknownMail,
     Unread,
 )
+from dvor.contracts.waiting import Waiting
 from dvor.kernel.caller import require_service, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record
-from dvor.kernel.errors import InvalidFields, NotFound
+from dvor.kernel.errors import InvalidFields, NotFound, Refusal
 from dvor.kernel.messages import PageRequest
 from dvor.services.notifications import queries
-from dvor.services.notifications.wording import path, wording
+from dvor.services.notifications.wording import Details, path, wording
 
 
 class NotificationsService:
     """Implements `dvor.contracts.notifications.Notifications`."""
 
-    def __init__(self, db: Database, settings: Settings, identity: Identity) -> None:
+    def __init__(
+        self, db: Database, settings: Settings, catalog: Catalog, identity: Identity
+    ) -> None:
         self.db = db
         self.settings = settings
+        self.catalog = catalog
         self.identity = identity
 
     async def notifications(self, page: PageRequest) -> NotificationPage:
@@ -63,6 +68,19 @@ class NotificationsService:
         if row is None:
             raise UnknownMail
         return _mail(row)
+
+    async def price_of(self, topic: str, details: Details) -> Details:
+        """What costs now what somebody is offered who waited; nothing where nobody can say."""
+        if topic != "waiting_offered":
+            return {}
+        entry = Waiting.model_validate(details["entry"], strict=False)
+        line = QuoteLine(
+            offer_id=entry.offer_id, quantity=entry.quantity, dates=entry.dates, hours=entry.hours
+        )
+        try:
+            return {"price": (await self.catalog.quote((line,))).total.model_dump()}
+        except Refusal:
+            return {}
 
     def _require_mailbox(self, refusal: type[NotFound]) -> None:
         # It shows everybody's mail: it exists in development only, and only as a page.

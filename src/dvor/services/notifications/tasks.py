@@ -42,7 +42,7 @@ async def send_mail(service: "NotificationsService", work: SendMail) -> None:
     letter = letters.letter(
         row["topic"],
         row["subject_id"],
-        row["details"],
+        row["details"] | await service.price_of(row["topic"], row["details"]),
         contact,
         sender=service.settings.mail_sender,
         site=service.settings.site,

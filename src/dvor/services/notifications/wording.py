@@ -1,16 +1,19 @@
 """What people are told, in words of the language that `current()` names."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from dvor.contracts.orders import OrderedLine
 from dvor.contracts.waiting import Waiting
 from dvor.kernel.caller import current
 from dvor.kernel.money import Money, shown
 from dvor.kernel.pages import shown_datetime, shown_range
 from dvor.kernel.texts import N_
 from dvor.kernel.texts import gettext as _
+from dvor.services.notifications import lines
+from dvor.services.notifications.lines import Said
 
 Details = dict[str, Any]
 
@@ -24,6 +27,9 @@ class Wording:
     button: str
     other: str = ""
     other_path: str = ""
+    lines: tuple[Said, ...] = ()
+    """What it is about."""
+    total: str = ""
 
 
 _REASONS = {
@@ -43,7 +49,15 @@ _REASONS_FOR_SELLERS = {
 
 def wording(topic: str, details: Details) -> Wording:
     """A notification's words."""
-    return _WORDINGS[topic](details)
+    words = _WORDINGS[topic](details)
+    if topic.startswith("waiting_"):
+        entry = Waiting.model_validate(details["entry"], strict=False)
+        price = Money(**details["price"]) if details.get("price") else None
+        return replace(words, lines=lines.of_waiting(entry, price))
+    told = [OrderedLine.model_validate(line, strict=False) for line in details.get("lines", ())]
+    stated = Money(**details["total"]) if "total" in details else lines.total(told)
+    total = shown(stated, current().language) if told and stated else ""
+    return replace(words, lines=lines.of_order(told), total=total)
 
 
 def path(topic: str, subject_id: UUID) -> str:
@@ -167,7 +181,7 @@ def _waited_for(entry: Waiting) -> str:
     if entry.dates:
         what.append(shown_range(entry.dates))
     if entry.hours:
-        what.append(shown_datetime(entry.hours.start, entry.timezone))
+        what.append(lines.hours(entry.hours, entry.timezone))
     words = ", ".join(filter(None, what))
     return f"{words} × {entry.quantity}" if entry.quantity > 1 else words
 

@@ -136,6 +136,7 @@ class OrdersService:
                             customer_id=require_user(),
                             seller_ids=rules.sellers(quote),
                             total=quote.total,
+                            lines=await self.steps.told(tx, order_id),
                         )
                     )
         if created:
@@ -245,6 +246,7 @@ class OrdersService:
                     number=row["number"],
                     customer_id=row["customer_id"],
                     seller_ids=sellers,
+                    lines=await self.steps.told(tx, order_id),
                 )
             )
         return await self.order(order_id)
@@ -275,7 +277,10 @@ class OrdersService:
                 await queries.touch(tx, row["id"])
                 tx.emit(
                     PaymentFailed(
-                        order_id=row["id"], number=row["number"], customer_id=row["customer_id"]
+                        order_id=row["id"],
+                        number=row["number"],
+                        customer_id=row["customer_id"],
+                        lines=await self.steps.told(tx, row["id"]),
                     )
                 )
         if begun:

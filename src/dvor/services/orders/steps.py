@@ -8,8 +8,16 @@ nothing is under way any more or somebody else owns it. It asks other services f
 follow from the order, and writes last, in one transaction that begins with the row of the order.
 """
 
+from uuid import UUID
+
 from dvor.contracts.inventory import HoldEnded, Inventory
-from dvor.contracts.orders import LatePaymentReturned, OrderCancelled, OrderPaid, OrderStatus
+from dvor.contracts.orders import (
+    LatePaymentReturned,
+    OrderCancelled,
+    OrderedLines,
+    OrderPaid,
+    OrderStatus,
+)
 from dvor.contracts.payments import (
     NotAuthorised,
     Payment,
@@ -22,7 +30,7 @@ from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound
 from dvor.kernel.money import Money
-from dvor.services.orders import queries, rules, saga_queries
+from dvor.services.orders import queries, rules, saga_queries, views
 
 REFUSED = (Conflict, Gone, Invalid, NotFound)
 """Definite refusals: trying again would not help."""
@@ -52,6 +60,11 @@ class Steps:
                 return await self._look(order)
             case unknown:
                 raise LookupError(f"nobody knows how to {unknown} an order")
+
+    async def told(self, tx: Tx, order_id: UUID) -> OrderedLines:
+        """What is in an order, for the news about it."""
+        row = await queries.order(tx, order_id)
+        return views.told(row) if row else ()
 
     async def payment_of(self, order: Record) -> Payment:
         """The order's payment, asked for where it was not yet."""
@@ -114,6 +127,7 @@ class Steps:
                         customer_id=order["customer_id"],
                         seller_ids=sellers,
                         total=Money(amount=order["total_amount"], currency=order["currency"]),
+                        lines=await self.told(tx, order["id"]),
                     )
                 )
         return None
@@ -159,6 +173,7 @@ class Steps:
                     seller_ids=sellers,
                     reason=order["cancel_reason"],
                     refunded=given_back,
+                    lines=await self.told(tx, order["id"]),
                 )
             )
 

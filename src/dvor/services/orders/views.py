@@ -6,7 +6,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from dvor.contracts.orders import Order, OrderCard, OrderLine, OrderPage, OrderStatus
+from dvor.contracts.orders import (
+    Order,
+    OrderCard,
+    OrderedLine,
+    OrderedLines,
+    OrderLine,
+    OrderPage,
+    OrderStatus,
+)
 from dvor.kernel.caller import Caller
 from dvor.kernel.db import Record
 from dvor.kernel.errors import InvalidFields
@@ -97,6 +105,13 @@ def _line(line: dict[str, Any], currency: str) -> OrderLine:
             "seats": line["seats"],
         }
     )
+
+
+def told(row: Record) -> OrderedLines:
+    """The lines of an order, as news about it name them."""
+    fields = OrderedLine.model_fields
+    lines = (_line(line, row["currency"]) for line in row["lines"])
+    return tuple(OrderedLine(**{name: getattr(line, name) for name in fields}) for line in lines)
 
 
 def page(rows: list[Record], limit: int) -> OrderPage:
