@@ -351,6 +351,8 @@ ROUTES: dict[str, Build] = {
     "GET /listings/{listing_id}": product,
     "GET /listings/{listing_id} @draft": hidden,
     "GET /listings/{listing_id}/calendar": _stays,
+    "GET /listings/{listing_id}/sums": event,
+    "GET /listings/{listing_id}/sums @draft": hidden,
     "GET /listings/{listing_id}/seats": event,
     "GET /listings/{listing_id}/seats @draft": hidden,
     "GET /listings/{listing_id}/live": _past_event,

@@ -2,12 +2,15 @@
 
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
+from dvor.contracts.catalog import QuoteLine
 from dvor.contracts.inventory import SoldOut
+from dvor.contracts.pricing import Discount, Pricing
 from dvor.contracts.seating import Seat, SeatMap, SeatRow, Section
-from tests.web.court import JAZZ, FakeCatalog, FakeIdentity, FakeInventory, Silent
+from tests.web.court import ALL, JAZZ, FakeCatalog, FakeIdentity, FakeInventory, Silent
 from tests.web.test_browse import Shop
 
 CHAIR, TABLE = (offer.id for offer in JAZZ.offers)
@@ -39,6 +42,43 @@ def boxes(html: str) -> dict[str, str]:
     """The box of each seat, as written."""
     found = re.findall(r'<input type="checkbox" form="book"[^>]*>', html)
     return {re.search(r'data-seat="([^"]*)"', box)[1]: box for box in found}  # type: ignore[index]
+
+
+class TestSums:
+    async def test_are_those_of_the_quote_discounts_and_all(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        several = Pricing(quantity_discounts=(Discount(least=2, percent=10),))
+        chair, table = JAZZ.offers
+        offers = (chair.model_copy(update={"pricing": several}), table)
+        monkeypatch.setitem(ALL, JAZZ.id, JAZZ.model_copy(update={"offers": offers}))
+        asked = urlencode(
+            {
+                "seat-0-a": f"{CHAIR} Yard 1-1",
+                "seat-0-b": f"{CHAIR} Yard 1-2",
+                "seat-0-c": f"{TABLE} Yard 2-1",
+            }
+        )
+        html = await shop.page(f"/listings/{JAZZ.id}/sums?{asked}")
+        quote = await shop.catalog.quote(
+            (QuoteLine(offer_id=CHAIR, quantity=2), QuoteLine(offer_id=TABLE, quantity=1))
+        )
+        assert quote.total.amount == 2 * 135_000 + 420_000
+        assert "₽6,900" in html and html.count("₽6,900") == 2  # and the copy at the thumb
+        assert "Discount of 10%" in html and 'hx-swap-oob="true"' in html
+        shop.inventory.best = ("Yard 1-1", "Yard 1-2")
+        page = await shop.page(f"/listings/{JAZZ.id}?best=2&offer={CHAIR}")
+        assert "₽2,700" in page and "Discount of 10%" in page
+
+    async def test_of_nothing_are_nothing(self, shop: Shop) -> None:
+        assert "₽0" in await shop.page(f"/listings/{JAZZ.id}/sums")
+        html = await shop.page(f"/listings/{JAZZ.id}/sums?offer_id=nonsense&seat-1=x&quantity=9")
+        assert "₽0" in html
+
+    async def test_no_price_is_worked_out_in_the_browser(self, shop: Shop) -> None:
+        html = await shop.page(f"/listings/{JAZZ.id}")
+        assert "data-price" not in html
+        assert f'hx-get="/listings/{JAZZ.id}/sums"' in html
 
 
 class TestList:

@@ -29,7 +29,7 @@ from dvor.contracts.inventory import (
     TooFarAhead,
     UnknownSupply,
 )
-from dvor.contracts.pricing import Pricing
+from dvor.contracts.orders import Wish
 from dvor.kernel import caller, clock
 from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.money import Money
@@ -43,7 +43,6 @@ from dvor.web.seating import Hall
 DATED = (Kind.RENTAL, Kind.STAY)
 QUANTITY_MAX = 20
 OFFERS_MAX = 30
-NO_PRICING = Pricing()
 
 _TROUBLE = (InThePast, TooFarAhead, NeedsDates, UnknownSupply, Unavailable)
 _UNPRICED = (NotOnSale, UnknownOffer, WrongDates, MixedCurrencies, Unavailable)
@@ -120,10 +119,19 @@ class Box:
         return Money(amount=amount, currency=self.choices[0].total.currency)
 
     @property
-    def priced_by_server(self) -> bool:
-        """Whether a price is more than one unit's price times the quantity."""
-        offers = [choice.offer for choice in self.choices]
-        return any(offer.seasons or offer.pricing != NO_PRICING for offer in offers)
+    def sums(self) -> "Sums":
+        """What the choice costs, explained."""
+        return Sums(self.total, self.lines, self.dates, self.hours)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What a choice costs, explained."""
+
+    total: Money
+    lines: tuple[PricedLine, ...] = ()
+    dates: DateRange | None = None
+    hours: HourRange | None = None
 
 
 def _pick(choices: Sequence[Choice], chosen: UUID | None) -> Choice | None:
@@ -204,7 +212,7 @@ async def box(listing: Listing, form: Form, catalog: Catalog, inventory: Invento
     wanted = _wanted(choices, chosen, quantity, form)
     lines: tuple[PricedLine, ...] = ()
     if period or listing.kind not in DATED:
-        lines = await _priced(wanted, period, catalog)
+        lines = await priced(wanted, period, catalog)
     found = Box(
         *(choices, chosen, quantity, dates, form, today, over(listing), wanted, lines),
         picker=picker,
@@ -215,6 +223,18 @@ async def box(listing: Listing, form: Form, catalog: Catalog, inventory: Invento
     claim = Claim(offer_id=chosen or choices[0].offer.id, quantity=quantity, dates=dates)
     instead = await instead_of(claim, f"/listings/{listing.id}", inventory, catalog)
     return replace(found, instead=instead)
+
+
+async def sums(listing: Listing, wishes: Sequence[Wish], catalog: Catalog) -> Sums:
+    """What these wishes cost; nothing for none, or where they cannot be bought."""
+    nothing = Money(amount=0, currency=listing.offers[0].price.currency)
+    if not wishes:
+        return Sums(nothing)
+    first = wishes[0]
+    wanted = {wish.offer_id: wish.quantity for wish in wishes}
+    lines = await priced(wanted, first.dates or first.hours, catalog)
+    amount = sum(line.total.amount for line in lines)
+    return Sums(nothing.model_copy(update={"amount": amount}), lines, first.dates, first.hours)
 
 
 def _period(period: DateRange | HourRange | None) -> dict[str, Any]:
@@ -239,9 +259,10 @@ def _wanted(
     return {pick.offer.id: quantity}
 
 
-async def _priced(
+async def priced(
     wanted: Mapping[UUID, int], period: DateRange | HourRange | None, catalog: Catalog
 ) -> tuple[PricedLine, ...]:
+    """So many of each offer, as they are sold together; empty where they cannot be bought."""
     when = _period(period)
     lines = tuple(QuoteLine(offer_id=i, quantity=n, **when) for i, n in wanted.items())
     if not lines:

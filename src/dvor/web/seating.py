@@ -1,6 +1,7 @@
 """Seat maps on pages: where each seat stands, what it costs, and whose it is now."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -12,7 +13,6 @@ from dvor.contracts.seating import Section
 from dvor.contracts.seating import seat_name as name_of
 from dvor.kernel import caller
 from dvor.kernel.errors import NotFound, Refusal, Unauthenticated, Unavailable
-from dvor.kernel.money import Money
 from dvor.kernel.texts import refusal as said
 from dvor.web.forms import Form, attempt
 
@@ -73,10 +73,9 @@ class Hall:
     chosen: tuple[Place, ...] = field(default=())
 
     @property
-    def total(self) -> Money:
-        """Of what is chosen."""
-        currency = self.tiers[0].offer.price.currency
-        return Money(amount=sum(p.tier.offer.price.amount for p in self.chosen), currency=currency)
+    def wanted(self) -> dict[UUID, int]:
+        """How many of each tier are chosen."""
+        return dict(Counter(place.tier.offer.id for place in self.chosen))
 
     @property
     def free(self) -> int:

@@ -20,6 +20,7 @@ from dvor.kernel.money import Money, decimal
 from dvor.web import booking, calendars, hours, seating
 from dvor.web.context import Visiting, guest_of, settings_of, templates
 from dvor.web.forms import Form, attempt, clean
+from dvor.web.pages.shopping import wishes_of
 
 router = page_router()
 
@@ -55,7 +56,10 @@ async def show(
     box = await booking.box(listing, form, catalog, inventory)
     if listing.kind is Kind.EVENT:
         mine = await seating.own_seats(listing, orders, guest_of(request))
-        box = replace(box, hall=await seating.hall(listing, form, inventory, mine))
+        hall = await seating.hall(listing, form, inventory, mine)
+        if hall:
+            lines = await booking.priced(hall.wanted, None, catalog)
+            box = replace(box, hall=hall, wanted=hall.wanted, lines=lines)
     hourly = booking.by_hour(listing, form)
     dated = listing.kind in booking.DATED and not hourly
     seller = await attempt(identity.profiles((listing.seller_id,)), Unavailable)
@@ -85,6 +89,18 @@ async def show_calendar(
     form = _asked(request)
     calendar = await _calendar(listing, form, 1, inventory)
     return visit.fragment("browse/months.html", listing=listing, calendar=calendar)
+
+
+@router.get("/listings/{listing_id}/sums")
+async def show_sums(
+    listing_id: UUID, request: Request, visit: Visiting, catalog: CatalogHere
+) -> Response:
+    """What is chosen in the booking box costs: what the cart would say of it."""
+    listing = await catalog.listing(listing_id)
+    form = Form({name: clean(value)[:120] for name, value in request.query_params.multi_items()})
+    sums = await booking.sums(listing, wishes_of(form), catalog)
+    zone = booking.zone_of(listing).key
+    return visit.fragment("browse/sums.html", listing=listing, sums=sums, zone=zone, alone=True)
 
 
 @router.get("/listings/{listing_id}/seats")

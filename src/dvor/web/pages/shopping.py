@@ -93,7 +93,7 @@ async def add_lines(
     form = await typed(request)
     back = local_path(form["back"] or _came_from(request), "/cart")
     guest = guest_of(request) or _new_guest()
-    wishes = _wishes(form)
+    wishes = wishes_of(form)
     if not wishes:
         problem = next(iter(form.errors.values()), _("Choose how many you want."))
         return await _refused(visit, back, problem)
@@ -220,7 +220,7 @@ def _sold_out(refusal: SoldOut) -> str:
     return _("Only {left} left. Choose fewer.", left=refusal.left)
 
 
-def _wishes(form: Form) -> list[Wish]:
+def wishes_of(form: Form) -> list[Wish]:
     """What the form asks for; zero quantities are left out."""
     dates, during = None, hours.asked_hours(form)
     if form["start"] or form["end"]:
