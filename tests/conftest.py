@@ -18,11 +18,12 @@ from dvor.audit import audit
 from dvor.kernel import clock, process, telemetry
 from dvor.kernel.caller import Caller, asking
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Database, raw_connection
+from dvor.kernel.db import Database
 from dvor.kernel.migrations import migrate
 from dvor.kernel.postgres import EmbeddedPostgres
 from dvor.kernel.process import Process
 from dvor.topology import SERVICES
+from tests import databases
 
 telemetry.configure(Settings(log_level="error"), "tests")
 _numbers = itertools.count()
@@ -126,10 +127,7 @@ async def houses(template: Settings) -> AsyncIterator[MakeHouse]:
     async def make(*names: str, fakes: Mapping[str, Any] | None = None, **options: Any) -> House:
         prefix = f"t{os.getpid()}_{next(_numbers)}_"
         run = names or tuple(s.name for s in SERVICES if s.name not in (fakes or {}))
-        async with raw_connection(template.database_url) as admin:
-            for name in ("broker", *run):
-                source = f"{template.database_prefix}{name}"
-                await admin.execute(f'CREATE DATABASE "{prefix}{name}" TEMPLATE "{source}"')
+        await databases.take(template, prefix, ("broker", *run))
         usual: dict[str, Any] = {
             "database_url": template.database_url,
             "database_prefix": prefix,
@@ -152,10 +150,8 @@ async def houses(template: Settings) -> AsyncIterator[MakeHouse]:
     finally:
         for house in opened:
             await house.process.close()
-            async with raw_connection(template.database_url) as admin:
-                for name in ("broker", *(s.name for s in house.process.here)):
-                    database = f"{house.settings.database_prefix}{name}"
-                    await admin.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+            here = ("broker", *(s.name for s in house.process.here))
+            await databases.give_back(template, house.settings.database_prefix, here)
         clock.follow(timedelta())
         await asyncio.sleep(0)
     for report in reports:

@@ -1,11 +1,12 @@
 """Every check finds what it is there for: each violation is planted behind the services' backs."""
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,9 @@ import pytest
 from dvor.audit import Report, audit, showing
 from dvor.kernel.config import Settings
 from dvor.kernel.db import raw_connection
+from tests import databases
 
+_numbers = itertools.count()
 GOODS, ROOM, HOTELIER, GUEST = (UUID(int=n) for n in range(1, 5))
 PAID, CREATED, CANCELLED, CART = (UUID(int=n) for n in range(11, 15))
 """Holds; the order of hold n has the id 100 + n, its payment 200 + n."""
@@ -123,22 +126,15 @@ class World:
 
 @pytest.fixture
 async def world(template: Settings) -> AsyncIterator[World]:
-    names = {name: f"audited{os.getpid()}_{name}" for name in GOOD_WORLD}
-    settings = template.__class__(
-        database_url=template.database_url, database_prefix=f"audited{os.getpid()}_"
-    )
-    async with raw_connection(template.database_url) as admin:
-        for name, copy in names.items():
-            source = f"{template.database_prefix}{name}"
-            await admin.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{source}"')
+    prefix = f"audited{os.getpid()}_{next(_numbers)}_"
+    settings = replace(template, database_prefix=prefix)
+    await databases.take(template, prefix, GOOD_WORLD)
     made = World({name: settings.database(name) for name in GOOD_WORLD})
     for name, sql in GOOD_WORLD.items():
         async with raw_connection(made.urls[name]) as connection:
             await connection.execute(sql)
     yield made
-    async with raw_connection(template.database_url) as admin:
-        for copy in names.values():
-            await admin.execute(f'DROP DATABASE "{copy}" WITH (FORCE)')
+    await databases.give_back(template, prefix, GOOD_WORLD)
 
 
 def order(hold: UUID) -> UUID:

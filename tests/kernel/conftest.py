@@ -9,7 +9,8 @@ import pytest
 
 from dvor.kernel.brokers import LocalBroker
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Database, raw_connection
+from dvor.kernel.db import Database
+from tests import databases
 
 _numbers = itertools.count()
 
@@ -21,13 +22,9 @@ async def settings(template: Settings) -> AsyncIterator[Settings]:
     """Settings with fresh databases of catalog, inventory, orders and the broker."""
     prefix = f"k{os.getpid()}_{next(_numbers)}_"
     names = ("catalog", "inventory", "orders", "broker")
-    async with raw_connection(template.database_url) as admin:
-        for name in names:
-            source = f"{template.database_prefix}{name}"
-            await admin.execute(f'CREATE DATABASE "{prefix}{name}" TEMPLATE "{source}"')
-        yield replace(template, database_prefix=prefix, poll_seconds=0.05)
-        for name in names:
-            await admin.execute(f'DROP DATABASE "{prefix}{name}" WITH (FORCE)')
+    await databases.take(template, prefix, names)
+    yield replace(template, database_prefix=prefix, poll_seconds=0.05)
+    await databases.give_back(template, prefix, names)
 
 
 @pytest.fixture
