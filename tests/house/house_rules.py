@@ -227,7 +227,7 @@ NOUNS = {
         "ical.py", "memory.py", "parties.py", "recurrences.py", "seating.py", "seats.py", "serving.py",
         "slots.py", "waiting_list.py"},
     "notifications": {"letters.py", "lines.py", "wording.py"},
-    "orders": {"carts.py", "steps.py", "views.py"},
+    "orders": {"carts.py", "saga.py", "steps.py", "views.py"},
 }  # fmt: skip
 """What a service has besides: nouns that service.py had grown too small for."""
 

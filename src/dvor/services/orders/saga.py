@@ -8,13 +8,12 @@ the next one takes a new epoch, and what the old one still writes finds no row.
 
 import asyncio
 import contextlib
-import random
 import time
 from collections import deque
 from datetime import timedelta
 from uuid import UUID
 
-from dvor.kernel import telemetry
+from dvor.kernel import clock, telemetry
 from dvor.kernel.caller import Caller, asking
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Contended, Database, Record
@@ -77,10 +76,9 @@ class Saga:
             exc_info=None if expected else problem,
         )
         wait = min(0.25 * 2 ** min(order["tries"], 10), BACK_OFF_MAX_SECONDS)
-        wait *= random.uniform(0.5, 1)  # noqa: S311 - only so that not all come at once
         # Where this cannot be written either, the lease ends by itself.
         with contextlib.suppress(Unavailable):
-            await saga_queries.put_off(self.db, order, timedelta(seconds=wait))
+            await saga_queries.put_off(self.db, order, timedelta(seconds=clock.spread(wait)))
 
     async def finish(self, order_id: UUID) -> None:
         """Do what is under way with an order, or wait while somebody else does it.
