@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from dvor.contracts.inventory import (
     Claim,
     Hold,
+    HoldEnded,
     LeavesSingleSeat,
     LimitReached,
     Rules,
@@ -18,6 +21,7 @@ from dvor.contracts.inventory import (
 from dvor.contracts.seating import SeatPromised
 from dvor.kernel import ids
 from dvor.kernel.errors import Unavailable
+from dvor.services.inventory import hold_queries
 from tests.services.inventory.conftest import Scene, units
 from tests.services.inventory.halls import Event, event, hall
 
@@ -136,6 +140,35 @@ class TestBestForThoseWhoNameNone:
             await scene.hold(units(show.tiers[0], 2), units(sold_out))
         assert refused.value.offer_id == sold_out
         assert not await show.taken()
+
+
+class TestWhatIsKnownOfSeats:
+    async def test_stays_known_while_it_is_read_again(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Two batches at once, each of which reads the seats because somebody named none."""
+        show, read = await small(scene, 4), hold_queries.seats
+
+        async def slowly(*asked: Any) -> Any:
+            found = await read(*asked)
+            await asyncio.sleep(random.random() / 50)
+            return found
+
+        monkeypatch.setattr(hold_queries, "seats", slowly)
+        (tier,) = show.tiers
+        hold_ids = [ids.new() for _ in range(6)]
+
+        async def meddle(number: int) -> None:
+            for _ in range(8):
+                await asyncio.sleep(random.random() / 100)
+                which = random.randrange(len(hold_ids))
+                wish = units(tier) if number % 2 else seats(tier, f"1-{number % 4 + 1}")
+                with suppress(SoldOut, HoldEnded, Unavailable):
+                    held = await scene.hold(wish, hold_id=hold_ids[which])
+                    await scene.release(held.id)
+                hold_ids[which] = ids.new()
+
+        await asyncio.gather(*(meddle(number) for number in range(16)))
 
 
 class TestCrowd:

@@ -48,12 +48,11 @@ class Memory:
             self._offers.clear()
             self._seats.clear()
         found = await queries.offers(self._db, list(offer_ids))
-        self._meanings.clear()
+        seats = {o.id.int: await hold_queries.seats(self._db, o.id) for o in found if o.seated}
+        self._meanings.clear()  # all at once: other batches read them meanwhile
         for offer_id in offer_ids:
             self._offers.pop(offer_id.int, None)
-        for offer in found:
-            if offer.seated:
-                self._seats[offer.id.int] = await hold_queries.seats(self._db, offer.id)
+        self._seats.update(seats)
         self._offers.update((offer.id.int, offer) for offer in found)
 
     def unknown(self, claims: Iterable[Claim]) -> set[UUID]:
