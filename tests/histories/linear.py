@@ -36,10 +36,11 @@ class Specification(Protocol):
     """What should be true, asked one call after the other. States are hashable values."""
 
     def after(self, state: Any, call: Call) -> Any:
-        """The state after a call in `state`, or None where its answer would have been another.
+        """The state after a call in `state`, or None where its answer would have been another."""
+        ...
 
-        Of a call with an unknown outcome only the effect is asked.
-        """
+    def outcomes(self, state: Any, call: Call) -> Iterable[Any]:
+        """The states that a call with an unknown outcome may have left; several where it chose."""
         ...
 
     def silent(self, call: Call) -> bool:
@@ -85,10 +86,10 @@ def check(
         for i, call in enumerate(unknown):
             if call.begun > horizon:
                 break
-            too_late = happened >> i & 1 or call.ended < max(latest, _latest(unknown, happened))
-            after = None if too_late else spec.after(state, call)
-            if after is not None and after != state:
-                found.append((done, happened | 1 << i, after))
+            if happened >> i & 1 or call.ended < max(latest, _latest(unknown, happened)):
+                continue
+            outcomes = (after for after in spec.outcomes(state, call) if after != state)
+            found += [(done, happened | 1 << i, after) for after in outcomes]
         # The last is looked at first: calls with an answer, those that ended early.
         for position in reversed(found):
             if position not in seen:

@@ -10,13 +10,18 @@ Actions and answers:
 | `("free", offer, slots)` | units free in all of the slots |
 | `("calendar", offer, slots)` | units free in each |
 | `("supply", offer, units)` | "set", ("BelowPromised", promised) |
+| `("best", id, offer, count)`: seats that the service chooses | ("held", seats), ("SoldOut", left), … |
+| `("pick", offer, count)`: seats to choose | seats that are free, ("SoldOut", left) |
+| `("taken", offer)` | the seats that somebody has |
+| `("left", offer)` | how many seats are free |
 | `("time",)`: more than a hold lives, and the sweeper came by | "passed" |
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 from tests.histories.linear import Call
@@ -26,6 +31,7 @@ Needs = tuple[tuple[Cell, int], ...]
 
 ALIVE = ("held", "confirmed")
 REFUSALS = ("HoldEnded", "Conflict", "UnknownHold")
+READS = ("free", "calendar", "pick", "taken", "left")
 
 
 @dataclass(frozen=True)
@@ -33,15 +39,21 @@ class Shop:
     """How much there is, and every hold with its status and units."""
 
     supply: tuple[tuple[Hashable, int], ...]
+    """Units of each slot; of a seat there is one."""
     holds: frozenset[tuple[Hashable, str, Needs]] = frozenset()
+    halls: tuple[tuple[Hashable, tuple[Hashable, ...]], ...] = ()
+    """The seats of what has any."""
 
     @staticmethod
-    def of(supply: Mapping[Any, int]) -> "Shop":
-        return Shop(tuple(sorted(supply.items(), key=str)))
+    def of(supply: Mapping[Any, int], halls: Mapping[Any, Sequence[Any]] | None = None) -> "Shop":
+        seats = {offer: tuple(sorted(names)) for offer, names in (halls or {}).items()}
+        units = dict(supply) | dict.fromkeys(seats, 1)
+        ordered = (tuple(sorted(each.items(), key=str)) for each in (units, seats))
+        return Shop(next(ordered), halls=next(ordered))
 
     @cached_property
     def _hash(self) -> int:
-        return hash((self.supply, self.holds))
+        return hash((self.supply, self.holds))  # no call changes the halls
 
     def __hash__(self) -> int:
         return self._hash
@@ -65,20 +77,76 @@ class Shop:
         others = self.holds
         if old := self.by_id.get(hold_id):
             others -= {(hold_id, *old)}
-        return Shop(self.supply, others | {(hold_id, status, needs)})
+        return replace(self, holds=others | {(hold_id, status, needs)})
+
+    def seats(self, offer: Hashable, hold_id: Hashable = None) -> list[Hashable]:
+        """Those that are free, or that a hold which may still change has already."""
+        status, needs = self.by_id.get(hold_id, ("", ()))
+        own = dict(needs) if status == "held" else {}
+        there = dict(self.halls)[offer]
+        return [seat for seat in there if self.free((offer, seat)) or (offer, seat) in own]
 
 
 class Promises:
     """The specification."""
 
     def silent(self, call: Call) -> bool:
-        refused = isinstance(call.answer, tuple) or call.answer in REFUSALS
-        return call.known and (refused or call.action[0] in ("free", "calendar"))
+        refused = call.answer in REFUSALS
+        if isinstance(call.answer, tuple):
+            refused = call.answer[:1] in (("SoldOut",), ("BelowPromised",))
+        return call.known and (refused or call.action[0] in READS)
 
     def after(self, state: Shop, call: Call) -> Shop | None:
         verb, *what = call.action
+        if verb in ("best", "pick"):
+            return getattr(self, verb)(state, *what, call.answer)
         changed, answer = getattr(self, verb)(state, *what)
-        return changed if not call.known or answer == call.answer else None
+        return changed if answer == call.answer else None
+
+    def outcomes(self, state: Shop, call: Call) -> Iterable[Shop]:
+        verb, *what = call.action
+        if verb in READS:
+            return ()
+        if verb != "best":
+            changed, _ = getattr(self, verb)(state, *what)
+            return [changed]
+        hold_id, offer, count = what
+        return (
+            changed
+            for seats in combinations(state.seats(offer, hold_id), count)
+            if (changed := self.best(state, hold_id, offer, count, ("held", seats)))
+        )
+
+    def best(
+        self, shop: Shop, hold_id: Hashable, offer: Hashable, count: int, answer: Any
+    ) -> Shop | None:
+        """Any seats that are free are right, and only a lack of them is a reason to refuse.
+
+        Which are best is no promise: they are chosen a moment before they are held.
+        """
+        if isinstance(answer, tuple) and answer[0] == "held":
+            seats = answer[1]
+            if len(set(seats)) != count or not set(seats) <= set(dict(shop.halls)[offer]):
+                return None
+            changed, said = self.hold(shop, hold_id, tuple(((offer, seat), 1) for seat in seats))
+            return changed if said == "held" else None
+        if answer in REFUSALS:
+            return shop if self.hold(shop, hold_id, ())[1] == answer else None
+        left = len(shop.seats(offer, hold_id))
+        return shop if left < count and answer == ("SoldOut", left) else None
+
+    def pick(self, shop: Shop, offer: Hashable, count: int, answer: Any) -> Shop | None:
+        free = shop.seats(offer)
+        if len(free) < count:
+            return shop if answer == ("SoldOut", len(free)) else None
+        return shop if len(set(answer)) == count and set(answer) <= set(free) else None
+
+    def taken(self, shop: Shop, offer: Hashable) -> tuple[Shop, Any]:
+        free = shop.seats(offer)
+        return shop, tuple(seat for seat in dict(shop.halls)[offer] if seat not in free)
+
+    def left(self, shop: Shop, offer: Hashable) -> tuple[Shop, Any]:
+        return shop, len(shop.seats(offer))
 
     def hold(self, shop: Shop, hold_id: Hashable, needs: Needs) -> tuple[Shop, Any]:
         status, old = shop.by_id.get(hold_id, ("", ()))
@@ -115,14 +183,14 @@ class Promises:
         if promised > units:
             return shop, ("BelowPromised", promised)
         stated = Shop.of(dict(shop.supply) | {offer: units})
-        return Shop(stated.supply, shop.holds), "set"
+        return replace(shop, supply=stated.supply), "set"
 
     def time(self, shop: Shop) -> tuple[Shop, Any]:
         ended = frozenset(
             (hold_id, "expired" if status == "held" else status, needs)
             for hold_id, status, needs in shop.holds
         )
-        return Shop(shop.supply, ended), "passed"
+        return replace(shop, holds=ended), "passed"
 
 
 def touched(call: Call) -> list[Hashable]:
@@ -130,4 +198,4 @@ def touched(call: Call) -> list[Hashable]:
     verb, *what = call.action
     if verb == "hold":
         return [what[0], *(cell[0] for cell, _ in what[1])]
-    return what[:1]
+    return what[:2] if verb == "best" else what[:1]

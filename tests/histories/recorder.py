@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from dvor.contracts.inventory import BelowPromised, Calendar, Claim, FreeList, Hold, SoldOut, Supply
+from dvor.contracts.seating import BestSeats, SeatStates
 from dvor.kernel.errors import Refusal
 from tests.histories.linear import NEVER, Call
 from tests.histories.promises import Needs
@@ -25,7 +26,7 @@ class Recorder:
         """
         begun, answer, cancelled = time.perf_counter(), None, False
         try:
-            answer = shown(await work)
+            answer = shown(await work, chosen=action[0] == "best")
         except asyncio.CancelledError:
             cancelled = True
         except Refusal as refusal:
@@ -35,10 +36,18 @@ class Recorder:
         return answer
 
 
-def shown(answer: Any) -> Any:
+def shown(answer: Any, *, chosen: bool = False) -> Any:
+    """An answer as histories have it. `chosen`: which seats it names was not asked for."""
     match answer:
+        case Hold() if chosen:
+            seats = (seat for claim in answer.claims for seat in claim.seats)
+            return str(answer.status), tuple(sorted(seats))
         case Hold():
             return str(answer.status)
+        case BestSeats():
+            return tuple(sorted(answer.seats))
+        case SeatStates():
+            return tuple(sorted(answer.taken))
         case FreeList():
             return answer.items[0].free
         case Calendar():
@@ -65,7 +74,7 @@ def needs(claims: Iterable[Claim]) -> Needs:
     for claim in claims:
         for slot in slots(claim):
             key = (claim.offer_id, slot)
-            summed[key] = summed.get(key, 0) + claim.quantity
+            summed[key] = summed.get(key, 0) + (1 if claim.seats else claim.quantity)
     return tuple(sorted(summed.items(), key=str))
 
 

@@ -8,7 +8,7 @@ from tests.histories.promises import Promises, Shop, touched
 SPEC = Promises()
 LAMP = (("lamp", None), 1)
 ROOM = tuple((("room", night), 1) for night in (1, 2))
-SHOP = Shop.of({"lamp": 2, "room": 1})
+SHOP = Shop.of({"lamp": 2, "room": 1}, {"hall": ("A1", "A2", "A3")})
 
 
 def call(action: tuple[object, ...], answer: object, begun: float, ended: float = NEVER) -> Call:
@@ -21,6 +21,18 @@ def take(name: str, answer: object, begun: float, ended: float = NEVER, units: i
 
 def free(units: int, begun: float, ended: float) -> Call:
     return call(("free", "lamp", (None,)), units, begun, ended)
+
+
+def sit(name: str, answer: object, begun: float, ended: float, *seats: str) -> Call:
+    return call(("hold", name, tuple((("hall", s), 1) for s in seats)), answer, begun, ended)
+
+
+def best(name: str, count: int, answer: object, begun: float, ended: float = NEVER) -> Call:
+    return call(("best", name, "hall", count), answer, begun, ended)
+
+
+def seen(begun: float, ended: float, *seats: str) -> Call:
+    return call(("taken", "hall"), seats, begun, ended)
 
 
 GOOD = {
@@ -63,8 +75,65 @@ GOOD = {
         call(("hold", "a", ROOM), "held", 0, 5),
         call(("calendar", "room", (0, 1, 2)), [1, 0, 0], 1, 2),
     ],
+    "whoever names no seats gets those that are free": [
+        sit("a", "held", 0, 1, "A2"),
+        best("b", 2, ("held", ("A1", "A3")), 2, 3),
+        best("c", 1, ("SoldOut", 0), 4, 5),
+        call(("left", "hall"), 0, 4, 5),
+    ],
+    "one of two who want a seat at once gets another": [
+        sit("a", "held", 0, 9, "A2"),
+        best("b", 1, ("held", ("A1",)), 0, 9),
+        call(("pick", "hall", 1), ("A3",), 9, 10),
+    ],
+    "own seats are free for their hold": [
+        best("a", 2, ("held", ("A1", "A2")), 0, 1),
+        best("a", 3, ("held", ("A1", "A2", "A3")), 2, 3),
+        sit("a", "held", 4, 5, "A2"),
+        seen(6, 7, "A2"),
+    ],
+    "an unknown choice may have been any": [
+        best("a", 2, None, 0),
+        seen(1, 2),
+        seen(3, 4, "A1", "A3"),
+        sit("b", "held", 5, 6, "A2"),
+    ],
 }
 BAD = {
+    "one seat, two owners": [
+        sit("a", "held", 0, 1, "A1", "A2"),
+        sit("b", "held", 2, 3, "A2", "A3"),
+    ],
+    "a chosen seat is chosen for somebody else": [
+        sit("a", "held", 0, 9, "A1"),
+        best("b", 2, ("held", ("A1", "A2")), 0, 9),
+    ],
+    "a paid seat is chosen again": [
+        best("a", 3, ("held", ("A1", "A2", "A3")), 0, 1),
+        call(("confirm", "a"), "confirmed", 2, 3),
+        call(("time",), "passed", 4, 5),
+        best("b", 1, ("held", ("A3",)), 6, 7),
+    ],
+    "refused though there are seats": [
+        sit("a", "held", 0, 1, "A1"),
+        best("b", 2, ("SoldOut", 1), 2, 3),
+    ],
+    "fewer seats than were asked for": [best("a", 2, ("held", ("A1",)), 0, 1)],
+    "a seat that is not there": [best("a", 1, ("held", ("Z9",)), 0, 1)],
+    "a seat that was let go stays taken": [
+        sit("a", "held", 0, 1, "A1"),
+        call(("release", "a"), "released", 2, 3),
+        seen(4, 5, "A1"),
+    ],
+    "an unknown choice took more than it was asked for": [
+        best("a", 1, None, 0),
+        seen(1, 2, "A1", "A2"),
+    ],
+    "an unknown choice moved": [best("a", 1, None, 0), seen(1, 2, "A1"), seen(3, 4, "A2")],
+    "a seat to pick that somebody has": [
+        sit("a", "held", 0, 1, "A1"),
+        call(("pick", "hall", 1), ("A1",), 2, 3),
+    ],
     "oversold": [
         take("a", "held", 0, 1, units=2),
         take("b", "held", 2, 3),

@@ -23,6 +23,7 @@ from tests.histories.linear import Call, Verdict, check, parts
 from tests.histories.promises import Promises, Shop, touched
 from tests.histories.recorder import Recorder, needs, slots
 from tests.services.inventory.conftest import FakeCatalog, Nobody, Scene, nights, units
+from tests.services.inventory.halls import Event, event, hall
 
 CLIENTS = 8
 SLOTS = 5
@@ -33,8 +34,12 @@ UNITS = {
     "rentals": (Kind.RENTAL, "day"),
     "rooms": (Kind.STAY, "day"),
     "courts": (Kind.RENTAL, "hour"),
+    "seats": (Kind.EVENT, "seat"),
 }
-KINDS = {name: (name, name) for name in UNITS} | {"mixed carts": ("goods", "rooms", "courts")}
+KINDS = {name: (name, name) for name in UNITS} | {
+    "mixed carts": ("goods", "rooms", "courts"),
+    "seats and other things": ("seats", "goods"),
+}
 FAULTS = ("nothing", "kills", "locks", "leaving")
 SQL_KILL = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -56,21 +61,38 @@ class Crowd:
     offers: list[tuple[UUID, str]] = field(default_factory=list)
     """With the unit they are let by."""
     begin: datetime = field(default_factory=lambda: clock.now().replace(minute=0, second=0))
+    halls: dict[UUID, Event] = field(default_factory=dict)
+    """The events whose seats are sold, by their only tier."""
     names: list[UUID] = field(default_factory=lambda: [ids.new() for _ in range(6)])
     """Holds that clients share: two tabs of one cart."""
 
     async def stage(self) -> Shop:
         chance = random.Random(self.seed)
         supply: dict[UUID, int] = {}
+        seats: dict[UUID, list[str]] = {}
         for name in self.sold:
             (kind, unit), there = UNITS[name], chance.randint(2, 6)
+            if unit == "seat":
+                show = await event(self.scene)
+                (tier,) = show.tiers
+                drawn = hall([tier] * (there // 2), [tier] * (there - there // 2))
+                await show.draw(drawn)
+                self.offers.append((tier, unit))
+                self.halls[tier] = show
+                seats[tier] = [placed.name for placed in drawn.placed()]
+                continue
             offer = await self.scene.offer(kind, there, by_hour=unit == "hour")
             self.offers.append((offer, unit))
             supply[offer] = there
         self.doors = self.scene, self.scene.twin()
-        return Shop.of(supply)
+        self.seats = seats
+        return Shop.of(supply, seats)
 
     def claim(self, chance: random.Random, offer: UUID, unit: str, quantity: int) -> Claim:
+        if unit == "seat":
+            there = self.seats[offer]
+            named = chance.sample(there, min(quantity, len(there)))
+            return Claim(offer_id=offer, quantity=len(named), seats=tuple(named))
         start = chance.randrange(SLOTS)
         end = chance.randint(start + 1, SLOTS)
         if unit == "hour":
@@ -85,7 +107,7 @@ class Crowd:
         found = []
         for offer, unit in offers:
             line = self.claim(chance, offer, unit, chance.randint(1, 2))
-            found += [line] * chance.choice((1, 1, 2))
+            found += [line] * (1 if line.seats else chance.choice((1, 1, 2)))
         return tuple(found)
 
     async def client(self, number: int, steps: int) -> None:
@@ -100,6 +122,12 @@ class Crowd:
             verb = chance.choice(("hold",) * 5 + ("confirm", "release", "release", "free", "look"))
             action: tuple[Any, ...] = (verb, name)
             match verb:
+                case "hold" if (
+                    offers[0][1] == "seat" and len(offers) == 1 and chance.random() < 0.5
+                ):
+                    tier, count = offers[0][0], chance.randint(1, 3)
+                    action = ("best", name, tier, count)
+                    work = door.hold(units(tier, count), hold_id=name)
                 case "hold":
                     claims = self.claims(chance, offers)
                     action += (needs(claims),)
@@ -119,6 +147,16 @@ class Crowd:
             await asked
 
     def read(self, chance: random.Random, door: Scene, offer: UUID, unit: str, verb: str) -> Any:
+        if unit == "seat":
+            show, service = self.halls[offer], door.inventory
+            match chance.choice(("taken", "left", "pick")):
+                case "taken":
+                    return ("taken", offer), service.seat_states(show.id)
+                case "left":
+                    return ("left", offer), service.free((offer,))
+                case pick:
+                    count = chance.randint(1, 2)
+                    return (pick, offer, count), service.best_seats(offer, count)
         claim = self.claim(chance, offer, unit, 1)
         asked = ("free", offer, tuple(slots(claim)))
         if verb == "look" and claim.dates:
@@ -127,9 +165,10 @@ class Crowd:
 
     async def seller(self, steps: int) -> None:
         chance = random.Random(f"{self.seed} seller")
+        counted = [offer for offer, unit in self.offers if unit != "seat"]
         with self.scene.house.calling(self.scene.seller):
-            for _ in range(steps):
-                offer, there = chance.choice(self.offers)[0], chance.randint(1, 7)
+            for _ in range(steps if counted else 0):
+                offer, there = chance.choice(counted), chance.randint(1, 7)
                 work = self.scene.inventory.set_supply(offer, there)
                 await self.recorder.record(("supply", offer, there), work)
                 await asyncio.sleep(chance.random() / 50)
