@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from dvor.contracts.inventory import Claim, Rules
+from dvor.kernel.periods import DateRange
 
 TTL, LIFETIME, HORIZON_DAYS = timedelta(seconds=900), timedelta(seconds=3600), 730
 FIRST_DAY = date(1970, 1, 1)
@@ -43,6 +44,15 @@ class Held:
         return self.status in ("held", "confirmed")
 
 
+@dataclass(frozen=True)
+class Closed:
+    """Units that a seller keeps back in some slots."""
+
+    offer_id: UUID
+    slots: range
+    units: int
+
+
 class Refused(Exception):
     """The name of a refusal."""
 
@@ -53,6 +63,9 @@ class Model:
     def __init__(self) -> None:
         self.things: dict[UUID, Thing] = {}
         self.holds: dict[UUID, Held] = {}
+        self.closures: dict[UUID, Closed] = {}
+        self.left: Counter[Cell] = Counter()
+        """What closures have left of the cells that they touched, as of when somebody looked."""
 
     def hold(
         self, hold_id: UUID, claims: Sequence[Claim], customer: UUID | None, now: datetime
@@ -165,7 +178,7 @@ class Model:
 
     def capacity(self, cell: Cell) -> int:
         thing = self.things[cell[0]]
-        return 1 if thing.unit == "seat" else thing.quantity
+        return 1 if thing.unit == "seat" else self.left.get(cell, thing.quantity)
 
     def promised(self, without: UUID | None = None, *statuses: str) -> Counter[Cell]:
         taken: Counter[Cell] = Counter()
@@ -173,6 +186,10 @@ class Model:
             if hold_id != without and hold.status in (statuses or ("held", "confirmed")):
                 taken.update(hold.cells)
         return taken
+
+    def slots(self, claim: Claim) -> list[int]:
+        """The slots that a claim would take."""
+        return [slot for _, slot in self._cells([claim], buffered=True)]
 
     def free(self, offer_id: UUID, slots: Sequence[int]) -> int:
         taken = self.promised()
@@ -208,12 +225,98 @@ class Model:
     def supply(self, offer_id: UUID, quantity: int, now: datetime) -> str:
         """Past days keep what they had."""
         thing = self.things[offer_id]
-        since = {"day": (now.date() - FIRST_DAY).days, "hour": int(now.timestamp()) // 3600}
-        first = since.get(thing.unit, 0)
+        first = first_open(thing, now)
         promised = [
             n for (of, slot), n in self.promised().items() if of == offer_id and slot >= first
         ]
         if max(promised, default=0) > quantity:
             raise Refused("BelowPromised")
         thing.quantity = quantity
+        self._fit(thing, [slot for of, slot in self.left if of == offer_id and slot >= first])
         return "set"
+
+    def close(self, name: UUID, offer_id: UUID, dates: DateRange, units: int, now: datetime) -> str:
+        """What is free is closed at once; what is promised stays promised."""
+        thing, today = self.things[offer_id], now.date()
+        if thing.unit not in ("day", "hour"):
+            raise Refused("NeedsDates")
+        if dates.end <= today:
+            raise Refused("InThePast")
+        if dates.end > today + timedelta(days=HORIZON_DAYS):
+            raise Refused("TooFarAhead")
+        closed = self.closures.setdefault(name, Closed(offer_id, span(thing, dates), units))
+        self._fit(thing, self._ahead(thing, closed.slots, now))
+        return "closed in part" if self.conflicts(closed, now) else "closed"
+
+    def reopen(self, name: UUID, now: datetime) -> str:
+        closed = self.closures.pop(name, None)
+        if closed is None:
+            raise Refused("UnknownClosure")
+        thing = self.things[closed.offer_id]
+        self._fit(thing, self._ahead(thing, closed.slots, now))
+        return "reopened"
+
+    def follow_up(self, now: datetime) -> bool:
+        """Closures take what has become free; answers whether any did."""
+        before = dict(self.left)
+        for closed in self.closures.values():
+            thing = self.things[closed.offer_id]
+            self._fit(thing, self._ahead(thing, closed.slots, now))
+        return self.left != before
+
+    def closed(self, cell: Cell) -> int:
+        return sum(
+            closed.units
+            for closed in self.closures.values()
+            if closed.offer_id == cell[0] and cell[1] in closed.slots
+        )
+
+    def conflicts(self, closed: Closed, now: datetime) -> dict[date, int]:
+        """Units of its own that a closure lacks, on each day in the worst slot."""
+        thing, taken, worst = self.things[closed.offer_id], self.promised(), Counter[date]()
+        for slot in self._ahead(thing, closed.slots, now):
+            cell = closed.offer_id, slot
+            lacking = taken[cell] - max(thing.quantity - self.closed(cell), 0)
+            if lacking > 0:
+                day = day_of(thing, slot)
+                worst[day] = max(worst[day], min(lacking, closed.units))
+        return dict(worst)
+
+    def occupancy(self, thing: Thing, day: date) -> tuple[int, int, int, int]:
+        """Units closed, held, sold and free in the slot of a day that has the least left."""
+        held, sold = self.promised(None, "held"), self.promised(None, "confirmed")
+        found = []
+        for slot in span(thing, DateRange(start=day, end=day + timedelta(days=1))):
+            cell = thing.id, slot
+            free = max(self.capacity(cell) - held[cell] - sold[cell], 0)
+            found.append((self.closed(cell), held[cell], sold[cell], free))
+        return min(found, key=lambda numbers: numbers[-1])
+
+    def _fit(self, thing: Thing, slots: Sequence[int]) -> None:
+        taken = self.promised()
+        for slot in slots:
+            cell, there = (thing.id, slot), thing.quantity
+            self.left[cell] = max(there - self.closed(cell), min(taken[cell], there))
+
+    def _ahead(self, thing: Thing, slots: range, now: datetime) -> range:
+        """Those of today and later."""
+        today = span(thing, DateRange(start=now.date(), end=now.date() + timedelta(days=1)))
+        return range(max(slots.start, today.start), max(slots.stop, today.start))
+
+
+def span(thing: Thing, dates: DateRange) -> range:
+    """The slots of days in UTC."""
+    first, end = (dates.start - FIRST_DAY).days, (dates.end - FIRST_DAY).days
+    each = 24 if thing.unit == "hour" else 1
+    return range(first * each, end * each)
+
+
+def first_open(thing: Thing, now: datetime) -> int:
+    """The slot of now."""
+    since = {"day": (now.date() - FIRST_DAY).days, "hour": int(now.timestamp()) // 3600}
+    return since.get(thing.unit, 0)
+
+
+def day_of(thing: Thing, slot: int) -> date:
+    """The day of a slot."""
+    return FIRST_DAY + timedelta(days=slot // 24 if thing.unit == "hour" else slot)

@@ -18,13 +18,15 @@ from hypothesis.stateful import (
 )
 
 from dvor.contracts.catalog import Kind
+from dvor.contracts.closures import Closure
 from dvor.contracts.inventory import Claim, Rules
 from dvor.kernel import clock, ids
 from dvor.kernel.errors import Refusal
 from dvor.kernel.periods import DateRange, HourRange
+from dvor.services.inventory.closures import ClosureDesk
 from dvor.services.inventory.service import InventoryService
 from tests.services.inventory.conftest import Scene, units
-from tests.services.inventory.model import FIRST_DAY, Model, Refused, Thing
+from tests.services.inventory.model import Model, Refused, Thing, first_open, span
 
 KINDS = {
     "lamp": (Kind.PRODUCT, "timeless"),
@@ -41,6 +43,7 @@ SQL_SEATS = """
 """
 VERDICTS = {
     *("held", "confirmed", "released", "expired", "set"),
+    *("closed", "closed in part", "closed later", "reopened", "UnknownClosure"),
     *("SoldOut", "LimitReached", "BelowPromised", "Conflict", "HoldEnded", "UnknownHold"),
     *("Closed", "ClosedDates", "InThePast", "TooFarAhead", "TooLate", "TooShort", "TooLong"),
     *("WrongWeekday", "UnknownSupply", "NeedsDates", "NeedsHours", "NoSeats"),
@@ -54,6 +57,8 @@ line = st.tuples(
     st.sampled_from([1, 1, 2]),
 )
 """What, from when, how long, how many."""
+LET = ("bike", "room", "court")
+"""What has days that can be closed."""
 MISFITS = (
     *(("lamp", "dates"), ("ticket", "seats"), ("bike", "hours"), ("room", "bare")),
     *(("room", "seats"), ("court", "dates"), ("lamp", "unknown")),
@@ -96,6 +101,7 @@ def compare(
             self.model = Model()
             self.names = [ids.new() for _ in range(4)]
             self.people = [ids.new(), ids.new(), None]
+            self.closed: list[UUID] = []
             self.now = clock.now().replace(minute=0, second=0, microsecond=0)
             self.things = {name: self.wait(self.thing(name, quantity)) for name in KINDS}
             self.model.things = {thing.id: thing for thing in self.things.values()}
@@ -116,19 +122,21 @@ def compare(
         def wait(self, work: Any) -> Any:
             return asyncio.run_coroutine_threadsafe(work, loop).result(60)
 
-        def same(self, expected: Any, work: Any, *arguments: Any) -> None:
-            """The model's answer, then the service's."""
+        def same(self, expected: Any, work: Any, *arguments: Any, shown: Any = status) -> Any:
+            """The model's answer, then the service's, which is given back."""
             try:
                 modelled = expected(*arguments)
             except Refused as refused:
                 modelled = str(refused)
+            answer = None
             try:
                 answer = self.wait(work)
-                said = str(getattr(answer, "status", "set"))
+                said = shown(answer)
             except Refusal as refusal:
                 said = type(refusal).__name__
             assert said == modelled
             reached[said] += 1
+            return answer
 
         def days(self, start: int, length: int) -> DateRange:
             first = self.now.date() + timedelta(days=start)
@@ -200,7 +208,9 @@ def compare(
             if not sweeper_comes:
                 return self.wait(scene.house.clock.advance(seconds=seconds))
             self.wait(scene.expire(seconds))
-            return self.model.sweep(clock.now())
+            self.model.sweep(clock.now())
+            reached["closed later"] += self.model.follow_up(clock.now())
+            return None
 
         @rule(name=st.sampled_from([n for n, (_, unit) in KINDS.items() if unit != "seat"]),
               quantity=st.integers(0, 5))  # fmt: skip
@@ -208,6 +218,50 @@ def compare(
             thing = self.things[name]
             work = self.selling("set_supply", thing.id, quantity)
             self.same(self.model.supply, work, thing.id, quantity, clock.now())
+
+        @rule(
+            name=st.sampled_from([*LET, *LET, "lamp"]),
+            start=st.sampled_from([0, 1, 1, 2, 2, 3, -3, 800]),
+            length=st.integers(1, 3),
+            units=st.integers(1, 3),
+            again=st.booleans(),
+        )
+        def close(self, name: str, start: int, length: int, units: int, again: bool) -> None:
+            """Some units, once or twice under one key: a repeated request closes nothing more."""
+            thing, dates, key = self.things[name], self.days(start, length), ids.new()
+            closure = ids.derived(scene.seller.user_id, key, "closure")
+            for _ in range(2 if again else 1):
+                work = self.selling("close_dates", thing.id, dates, units, key=key)
+                asked = closure, thing.id, dates, units, clock.now()
+                made = self.same(self.model.close, work, *asked, shown=closed)
+                if made:
+                    self.closed.append(closure)
+                    assert made.id == closure
+
+        @rule(which=st.integers(0, 4))
+        def reopen(self, which: int) -> None:
+            closure = self.closed[which] if which < len(self.closed) else ids.new()
+            work = self.selling("reopen", closure)
+            self.same(self.model.reopen, work, closure, clock.now(), shown=lambda _: "reopened")
+
+        @rule(name=st.sampled_from(LET), length=st.integers(1, 4))
+        def what_is_closed(self, name: str, length: int) -> None:
+            thing, now = self.things[name], clock.now()
+            week = DateRange(start=now.date(), end=now.date() + timedelta(days=length))
+            found = self.wait(self.selling("closures", thing.id, week))
+            lacking = {c.id: {s.day: s.units for s in c.conflicts} for c in found.items}
+            slots = span(thing, week)
+            assert lacking == {
+                closure: self.model.conflicts(closed, now)
+                for closure, closed in self.model.closures.items()
+                if closed.offer_id == thing.id
+                and closed.slots.start < slots.stop
+                and slots.start < closed.slots.stop
+            }
+            days = self.wait(self.selling("occupancy", thing.id, week)).days
+            for day in days:
+                numbers = day.closed, day.held, day.sold, day.free
+                assert numbers == self.model.occupancy(thing, day.day)
 
         def seller_asks(self, name: str, choice: int) -> None:
             thing, choices = self.things[name], self.choices[name]
@@ -224,40 +278,54 @@ def compare(
             thing.open = on_sale
             self.wait((scene.publish if on_sale else scene.archive)(thing.id))
 
-        async def selling(self, verb: str, *arguments: Any) -> Any:
-            with scene.house.calling(scene.seller):
+        async def selling(self, verb: str, *arguments: Any, key: UUID | None = None) -> Any:
+            with scene.house.calling(scene.seller.model_copy(update={"key": key})):
                 return await getattr(scene.inventory, verb)(*arguments)
 
-        @rule(name=st.sampled_from(["lamp", "ticket", "bike", "room"]), length=st.integers(1, 6))
+        @rule(
+            name=st.sampled_from(["lamp", "ticket", "bike", "room", "court"]),
+            length=st.integers(1, 6),
+        )
         def availability(self, name: str, length: int) -> None:
-            thing, week = self.things[name], self.days(1, length)
-            timeless = thing.unit == "timeless"
-            first = (week.start - FIRST_DAY).days
-            slots = [0] if timeless else list(range(first, first + week.length))
-            free = self.wait(scene.free(thing.id, None if timeless else week))
-            barred = self.model.barred(units(thing.id, 1, None if timeless else week), clock.now())
-            assert free == (0 if barred else max(self.model.free(thing.id, slots), 0))
-            if not timeless:
-                calendar = self.wait(scene.inventory.calendar(thing.id, week))
-                expected = [max(self.model.free(thing.id, [slot]), 0) for slot in slots]
-                assert [day.free for day in calendar.days] == expected
+            thing, claim = self.things[name], self.claim(name, 1, length, 1)
+            slots = self.model.slots(claim)
+            asked = self.wait(scene.inventory.free((thing.id,), claim.dates, claim.hours))
+            barred = self.model.barred(claim, clock.now())
+            expected = 0 if barred else max(self.model.free(thing.id, slots), 0)
+            assert asked.items[0].free == expected
+            if claim.dates:
+                calendar = self.wait(scene.inventory.calendar(thing.id, claim.dates))
+                days = span(thing, claim.dates)
+                expected_days = [max(self.model.free(thing.id, [day]), 0) for day in days]
+                assert [day.free for day in calendar.days] == expected_days
 
         @invariant()
         def counters_agree(self) -> None:
             if not hasattr(self, "model"):
                 return
-            rows = self.wait(
-                scene.db.fetch(
-                    "SELECT offer_id, slot, held, sold FROM cells WHERE offer_id = ANY($1)",
-                    list(self.model.things),
-                )
-            )
+            sql = "SELECT * FROM cells WHERE offer_id = ANY($1)"
+            rows = self.wait(scene.db.fetch(sql, list(self.model.things)))
             for number, status in (("held", "held"), ("sold", "confirmed")):
                 counted = {(row["offer_id"], row["slot"]): row[number] for row in rows}
                 expected: Counter[tuple[UUID, int]] = self.model.promised(None, status)
                 assert Counter({k: n for k, n in counted.items() if n}) == expected
+            now = clock.now()
+            for row in rows:
+                thing = self.model.things[row["offer_id"]]
+                if thing.unit != "seat" and row["slot"] >= first_open(thing, now):
+                    assert row["capacity"] == self.model.capacity((thing.id, row["slot"]))
 
     return Comparison
+
+
+def status(answer: Any) -> str:
+    """How an answer is shown beside the model's."""
+    return str(getattr(answer, "status", "set"))
+
+
+def closed(answer: Closure) -> str:
+    """The same of a closure."""
+    return "closed in part" if answer.conflicts else "closed"
 
 
 class TestModel:
@@ -269,18 +337,26 @@ class TestModel:
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch, runs: int, steps: int
     ) -> None:
         reached: Counter[str] = Counter()
-        # The sweeper comes when a step says so, not when a second has passed.
-        expire_due, expire = InventoryService.expire_due, scene.expire
+        # The sweeper comes when a step says so, not when a second has passed; so do closures.
+        expire_due, follow_up, expire = (
+            InventoryService.expire_due,
+            ClosureDesk.follow_up,
+            scene.expire,
+        )
 
         async def nothing_is_due(_self: Any) -> int:
             return 0
 
-        async def expire_now(seconds: int) -> None:
-            monkeypatch.setattr(InventoryService, "expire_due", expire_due)
-            await expire(seconds)
-            monkeypatch.setattr(InventoryService, "expire_due", nothing_is_due)
+        def let(expiring: Any, following: Any) -> None:
+            monkeypatch.setattr(InventoryService, "expire_due", expiring)
+            monkeypatch.setattr(ClosureDesk, "follow_up", following)
 
-        monkeypatch.setattr(InventoryService, "expire_due", nothing_is_due)
+        async def expire_now(seconds: int) -> None:
+            let(expire_due, follow_up)
+            await expire(seconds)
+            let(nothing_is_due, nothing_is_due)
+
+        let(nothing_is_due, nothing_is_due)
         monkeypatch.setattr(scene, "expire", expire_now)
         await asyncio.to_thread(
             run_state_machine_as_test,
