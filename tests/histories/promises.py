@@ -48,8 +48,8 @@ class Shop:
     def of(supply: Mapping[Any, int], halls: Mapping[Any, Sequence[Any]] | None = None) -> "Shop":
         seats = {offer: tuple(sorted(names)) for offer, names in (halls or {}).items()}
         units = dict(supply) | dict.fromkeys(seats, 1)
-        ordered = (tuple(sorted(each.items(), key=str)) for each in (units, seats))
-        return Shop(next(ordered), halls=next(ordered))
+        halls_there = tuple(sorted(seats.items(), key=str))
+        return Shop(tuple(sorted(units.items(), key=str)), halls=halls_there)
 
     @cached_property
     def _hash(self) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -63,30 +63,37 @@ class Crowd:
     begin: datetime = field(default_factory=lambda: clock.now().replace(minute=0, second=0))
     halls: dict[UUID, Event] = field(default_factory=dict)
     """The events whose seats are sold, by their only tier."""
+    seats: dict[UUID, list[str]] = field(default_factory=dict)
     names: list[UUID] = field(default_factory=lambda: [ids.new() for _ in range(6)])
     """Holds that clients share: two tabs of one cart."""
 
     async def stage(self) -> Shop:
         chance = random.Random(self.seed)
         supply: dict[UUID, int] = {}
-        seats: dict[UUID, list[str]] = {}
         for name in self.sold:
             (kind, unit), there = UNITS[name], chance.randint(2, 6)
             if unit == "seat":
-                show = await event(self.scene)
-                (tier,) = show.tiers
-                drawn = hall([tier] * (there // 2), [tier] * (there - there // 2))
-                await show.draw(drawn)
-                self.offers.append((tier, unit))
-                self.halls[tier] = show
-                seats[tier] = [placed.name for placed in drawn.placed()]
-                continue
-            offer = await self.scene.offer(kind, there, by_hour=unit == "hour")
+                show, seats = await patiently(lambda seats=there: self._hall(seats))
+                (offer,) = show.tiers
+                self.halls[offer], self.seats[offer] = show, seats
+            else:
+                offer = await patiently(
+                    lambda kind=kind, there=there, unit=unit: self.scene.offer(
+                        kind, there, by_hour=unit == "hour"
+                    )
+                )
+                supply[offer] = there
             self.offers.append((offer, unit))
-            supply[offer] = there
         self.doors = self.scene, self.scene.twin()
-        self.seats = seats
-        return Shop.of(supply, seats)
+        return Shop.of(supply, self.seats)
+
+    async def _hall(self, seats: int) -> tuple[Event, list[str]]:
+        """An event with two rows; the names of its seats."""
+        show = await event(self.scene)
+        (tier,) = show.tiers
+        drawn = hall([tier] * (seats // 2), [tier] * (seats - seats // 2))
+        await show.draw(drawn)
+        return show, [placed.name for placed in drawn.placed()]
 
     def claim(self, chance: random.Random, offer: UUID, unit: str, quantity: int) -> Claim:
         if unit == "seat":
@@ -220,6 +227,14 @@ class Crowd:
                 await self.scene.free(self.offers[0][0])
         await self.scene.expire()
         return "passed"
+
+
+async def patiently(prepare: Callable[[], Awaitable[Any]]) -> Any:
+    """What is prepared before a history is no part of it: this database waits for nobody for long."""
+    for _ in range(50):
+        with suppress(Unavailable):
+            return await prepare()
+    return await prepare()
 
 
 @pytest.fixture
