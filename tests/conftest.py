@@ -135,6 +135,7 @@ async def houses(template: Settings) -> AsyncIterator[MakeHouse]:
             "secret": b"s" * 32,
             "poll_seconds": 0.05,
             "caller_cache_seconds": 0.0,
+            "audit_seconds": 0,  # every test ends with an audit of its own
             "payments_webhook_url": "http://127.0.0.1:9/",  # nobody listens there
         }
         pages = importlib.import_module("dvor.web").PAGES

@@ -12,7 +12,16 @@ from dvor.kernel import points, process, telemetry
 from dvor.kernel.config import Settings
 from dvor.kernel.process import Process
 from dvor.kernel.service import Service
-from dvor.services import catalog, identity, inventory, notifications, orders, payments, rooms
+from dvor.services import (
+    audits,
+    catalog,
+    identity,
+    inventory,
+    notifications,
+    orders,
+    payments,
+    rooms,
+)
 from dvor.web import PAGES
 from dvor.web.live import end_streams
 
@@ -24,6 +33,7 @@ SERVICES: tuple[Service, ...] = (
     orders.SERVICE,
     notifications.SERVICE,
     rooms.SERVICE,
+    audits.SERVICE,
 )
 
 

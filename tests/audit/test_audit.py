@@ -100,6 +100,12 @@ GOOD_WORLD = {
         INSERT INTO payment_steps (payment_id, what, amount, currency, key)
         VALUES ('{UUID(int=200 + PAID.int)}', 'captured', 500, 'EUR', '{UUID(int=7)}');
     """,
+    "notifications": f"""
+        INSERT INTO notifications (id, recipient_id, topic, subject_id, mailed_at) VALUES
+            ('{CART}', '{GUEST}', 'order_paid', '{UUID(int=100 + PAID.int)}', dvor_now());
+        INSERT INTO mails (id, notification_id, message_id, sender, recipient, subject, text, html)
+        VALUES ('{CART}', '{CART}', '<1@dvor>', 's', 'r', '', '', '');
+    """,
 }
 
 
@@ -146,9 +152,8 @@ class TestCleanWorld:
     async def test_nothing_is_wrong_and_everything_was_looked_at(self, world: World) -> None:
         report = await world.audit()
         assert report.clean, report.to_json()
-        examined = {f.id: f.examined for f in report.findings if f.id != "I10" and not f.skipped}
-        assert examined.keys() == {"I1", "I2", "I5", "I6", "I12", "I13", "I14"}
-        assert all(examined.values()), examined
+        looked = {f.id for f in report.findings if f.examined and not f.skipped}
+        assert looked >= {f"I{n}" for n in range(1, 15)} - {"I7", "I9", "I10", "I11"}
 
     async def test_databases_that_are_not_given_are_named_as_skipped(self, world: World) -> None:
         report = await audit({"inventory": world.urls["inventory"]}, patience_seconds=0)
@@ -395,8 +400,8 @@ class TestSecondLook:
         await world.plant("inventory", f"UPDATE holds SET {late}")
         once = looking._look
 
-        async def look_then_sweep(checks: Any, urls: Any) -> Any:
-            found = await once(checks, urls)
+        async def look_then_sweep(*asked: Any) -> Any:
+            found = await once(*asked)
             await world.plant(
                 "inventory",
                 f"UPDATE holds SET expires_at = dvor_now() + interval '1 h' WHERE id = '{CART}'",

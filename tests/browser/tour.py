@@ -179,6 +179,7 @@ def _admin(court: Court) -> list[Stop]:
         Stop("admin-order", order, "admin"),
         Stop("admin-order-cancel", f"{order}/cancel", "admin"),
         Stop("admin-payments", "/admin/payments", "admin"),
+        Stop("admin-audit", "/admin/audit", "admin"),
     ]
 
 

@@ -53,6 +53,7 @@ class TestParked:
 
     async def test_what_fails_again_stays(self, make_house: MakeHouse) -> None:
         house = await make_house()
+        house.sabotaged = True  # what is parked is a promise broken: an event not applied
         await park(house, data={"name": "nobody"})
         assert await parked.replay(house.settings) == 1
         assert await parked.show(house.settings) == 1

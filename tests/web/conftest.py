@@ -10,6 +10,7 @@ from dvor.contracts.identity import User
 from dvor.kernel.caller import Role
 from tests.conftest import House, MakeHouse
 from tests.web.browser import Browser
+from tests.web.fake_audits import FakeAudits
 from tests.web.fakes import (
     PASSWORD,
     FakeCatalog,
@@ -32,6 +33,7 @@ class Web:
     orders: FakeOrders = field(default_factory=FakeOrders)
     payments: FakePayments = field(default_factory=FakePayments)
     notifications: FakeNotifications = field(default_factory=FakeNotifications)
+    audits: FakeAudits = field(default_factory=FakeAudits)
     house: House | None = None
     browsers: list[Browser] = field(default_factory=list)
 
@@ -72,6 +74,7 @@ async def make_web(make_house: MakeHouse) -> AsyncIterator[MakeWeb]:
             "orders": web.orders,
             "payments": web.payments,
             "notifications": web.notifications,
+            "audits": web.audits,
         }
         web.house = await make_house(fakes=fakes, **options)
         return web

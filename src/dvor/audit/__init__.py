@@ -6,6 +6,5 @@ mistake. Invariants are numbered as in the reliability design.
 
 from dvor.audit.looking import audit
 from dvor.audit.report import Check, Finding, Look, Report
-from dvor.audit.showing import run
 
-__all__ = ["Check", "Finding", "Look", "Report", "audit", "run"]
+__all__ = ["Check", "Finding", "Look", "Report", "audit"]

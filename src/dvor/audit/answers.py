@@ -1,6 +1,7 @@
 """Repeated requests: one key, one effect, one answer."""
 
 from dvor.audit.sql import sql_check
+from dvor.kernel.texts import N_
 
 SERVICES = ("identity", "catalog", "inventory", "payments", "orders", "notifications")
 
@@ -37,12 +38,12 @@ _MONEY_WRONG = """
 
 CHECKS = (
     *(
-        sql_check("I10", f"{name}: one key, one stored answer", name, _EXAMINED, _WRONG)
+        sql_check("I10", N_("one key, one stored answer"), name, _EXAMINED, _WRONG)
         for name in SERVICES
     ),
     sql_check(
         "I10",
-        "payments: one capture a payment, one refund a key, one step a key",
+        N_("one capture a payment, one refund a key, one step a key"),
         "payments",
         _MONEY_EXAMINED,
         _MONEY_WRONG,

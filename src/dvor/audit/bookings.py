@@ -6,6 +6,7 @@ from typing import Any
 
 from dvor.audit.report import Check, Look
 from dvor.audit.sql import pages
+from dvor.kernel.texts import N_
 
 _IN_FLIGHT = "pending_action IS NOT NULL AND pending_since > dvor_now() - interval '60 seconds'"
 
@@ -84,7 +85,7 @@ def _wrong(order: str, hold: str | None, *, same: bool) -> str:
 CHECKS = (
     Check(
         "I5",
-        "an order is paid exactly when every line of it is booked; cancelled ones hold nothing",
+        N_("an order is paid exactly when every line of it is booked; cancelled ones hold nothing"),
         ("orders", "inventory"),
         _look,
     ),

@@ -1,6 +1,7 @@
 """Closures: a day to come has what there is without what is closed, or what it has promised."""
 
 from dvor.audit.sql import sql_check
+from dvor.kernel.texts import N_
 
 # Slots that have begun keep what they had; a day of slack spares the audit a list of time zones.
 _TO_COME = """
@@ -30,7 +31,7 @@ _WRONG = f"""
 CHECKS = (
     sql_check(
         "I14",
-        "a day to come has what there is without what is closed, or what it has promised",
+        N_("a day to come has what there is without what is closed, or what it has promised"),
         "inventory",
         "SELECT count(*) FROM cells",
         _WRONG,

@@ -1,6 +1,7 @@
 """Histories: only added to, and only along allowed edges."""
 
 from dvor.audit.sql import sql_check
+from dvor.kernel.texts import N_
 
 _EDGES = """
     ('created', 'processing'), ('created', 'cancelled'), ('processing', 'paid'),
@@ -43,21 +44,21 @@ def _unprotected(table: str) -> str:
 CHECKS = (
     sql_check(
         "I13",
-        "every order walks allowed edges only, and its history tells all of it",
+        N_("every order walks allowed edges only, and its history tells all of it"),
         "orders",
         "SELECT count(*) FROM order_history",
         _ORDERS_WRONG,
     ),
     sql_check(
         "I13",
-        "the history of orders can only be added to",
+        N_("the history of orders can only be added to"),
         "orders",
         "SELECT count(*) FROM order_history",
         _unprotected("order_history"),
     ),
     sql_check(
         "I13",
-        "the history of payments can only be added to",
+        N_("the history of payments can only be added to"),
         "payments",
         "SELECT count(*) FROM payment_steps",
         _unprotected("payment_steps"),

@@ -5,6 +5,7 @@ from typing import Any
 
 from dvor.audit.report import Check, Look
 from dvor.audit.sql import pages, sql_check
+from dvor.kernel.texts import N_
 
 _EXAMINED = "SELECT count(*) FROM order_lines"
 
@@ -99,13 +100,13 @@ async def _look_at_payments(databases: Mapping[str, Any]) -> Look:
 CHECKS = (
     sql_check(
         "I12",
-        "an order's total is the sum of its lines, a line's its days × quantity less its discounts",
+        N_("an order's total is the sum of its lines, a line's its days × quantity less its discounts"),
         "orders",
         _EXAMINED,
         _WRONG,
     ),
     Check(
-        "I12", "a payment asks exactly for its order's total", ("orders", "payments"),
+        "I12", N_("a payment asks exactly for its order's total"), ("orders", "payments"),
         _look_at_payments,
     ),
 )  # fmt: skip

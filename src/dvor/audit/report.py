@@ -36,6 +36,7 @@ class Finding:
 
     id: str
     sentence: str
+    databases: tuple[str, ...] = ()
     examined: int = 0
     in_flight: int = 0
     violations: int = 0
@@ -49,6 +50,7 @@ class Finding:
         return Finding(
             id=check.id,
             sentence=check.sentence,
+            databases=check.databases,
             examined=look.examined,
             in_flight=look.in_flight,
             violations=len(look.violations),
@@ -78,6 +80,7 @@ class Report:
             {
                 "id": finding.id,
                 "sentence": finding.sentence,
+                "databases": list(finding.databases),
                 "examined": finding.examined,
                 "in_flight": finding.in_flight,
                 "violations": finding.violations,

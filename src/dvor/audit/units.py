@@ -1,6 +1,7 @@
 """Units: counters agree with claims, nothing is promised twice, nothing is kept too long."""
 
 from dvor.audit.sql import sql_check
+from dvor.kernel.texts import N_
 
 # What is promised in each cell, worked out from the claims alone.
 _LEDGER = """
@@ -51,21 +52,21 @@ _KEPT_TOO_LONG = """
 CHECKS = (
     sql_check(
         "I1",
-        "every counter is within its capacity and equals the sum of its claims, both ways",
+        N_("every counter is within its capacity and equals the sum of its claims, both ways"),
         "inventory",
         "SELECT count(*) FROM cells",
         _COUNTERS_WRONG,
     ),
     sql_check(
         "I2",
-        "no unit, day, night or ticket is promised twice",
+        N_("no unit, day, night or ticket is promised twice"),
         "inventory",
         f"SELECT count(*) FROM ({_LEDGER}) AS ledger",
         _PROMISED_TWICE,
     ),
     sql_check(
         "I6",
-        "no hold is alive more than 5 seconds after its deadline",
+        N_("no hold is alive more than 5 seconds after its deadline"),
         "inventory",
         "SELECT count(*) FROM holds",
         _KEPT_TOO_LONG,

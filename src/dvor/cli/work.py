@@ -31,11 +31,11 @@ def migrate(data: Path) -> None:
 
 def audit(data: Path, *, as_json: bool) -> int:
     """Check the promises on live data; 1 where one is broken."""
-    from dvor import audit as checks
+    from dvor.audit import showing
 
     with at_hand(data, existing=True) as settings:
         urls = {service.name: settings.database(service.name) for service in topology.SERVICES}
-        return asyncio.run(checks.run(urls, as_json=as_json))
+        return asyncio.run(showing.run(urls, as_json=as_json))
 
 
 def import_retail(data: Path, file: Path, seller: str, *, dry_run: bool) -> int:

@@ -122,6 +122,9 @@ class Settings:
     kill_at: str = _variable(
         "DVOR_KILL_AT", "", "for tests: die at this named point (kernel/points.py); empty: never"
     )
+    audit_seconds: int = _variable(
+        "DVOR_AUDIT_SECONDS", 60, "how often the promises are audited; 0: only when an admin asks"
+    )
     log_format: str = _variable("DVOR_LOG_FORMAT", "console", "console or json")
     log_level: str = _variable("DVOR_LOG_LEVEL", "info", "debug, info, warning or error")
     otlp_url: str = _variable("DVOR_OTLP_URL", "", "OpenTelemetry collector (HTTP); empty: off")

@@ -34,6 +34,9 @@ EVENTS_PARKED = Counter("dvor_events_parked_total", "Events that could not be ap
 OUTBOX_AGE = Gauge("dvor_outbox_age_seconds", "Age of the oldest unsent event", ["service"])
 SAGA_STEPS = Counter("dvor_saga_steps_total", "Steps of orders", ["action", "outcome"])
 ORDERS_STUCK = Gauge("dvor_orders_stuck", "Orders without progress for a minute")
+AUDIT_VIOLATIONS = Gauge("dvor_audit_violations", "What the last audit found broken", ["promise"])
+AUDIT_AGE = Gauge("dvor_audit_age_seconds", "Seconds since the last audit ended")
+AUDIT_SKIPPED = Gauge("dvor_audit_skipped", "Checks that the last audit could not make")
 TASKS_RUN = Counter("dvor_tasks_total", "Tasks run", ["service", "task", "outcome"])
 
 

@@ -5,6 +5,7 @@ from dvor.web.errors import error_page
 from dvor.web.pages import (
     account,
     administration,
+    auditing,
     browse,
     closures,
     listings,
@@ -24,6 +25,7 @@ PAGES = (
     account.strangers,
     account.members,
     administration.router,
+    auditing.router,
     browse.router,
     closures.router,
     listings.router,
