@@ -27,8 +27,8 @@ AT_ONCE = 50
 PASSWORD = "a race for twenty units"
 
 
-async def stage(settings: Settings, buyers: int) -> tuple[UUID, list[str]]:
-    """A listing with 20 units, and the access tokens of its buyers."""
+async def stage(settings: Settings, buyers: int, units: int = UNITS) -> tuple[UUID, list[str]]:
+    """A listing with so many units, and the access tokens of its buyers."""
     async with topology.running(settings) as house:
         contracts = {service.name: service.contract for service in topology.SERVICES}
         identity = house.proxy(contracts["identity"], "setup")
@@ -39,14 +39,14 @@ async def stage(settings: Settings, buyers: int) -> tuple[UUID, list[str]]:
             draft = ListingDraft(
                 kind=Kind.PRODUCT,
                 category="home",
-                title=Text(en="The last twenty lamps"),
+                title=Text(en="The last few lamps"),
                 offers=(OfferDraft(price=250_000),),
             )
             categories = await catalog.categories()
             slug = next(c.slug for c in categories.items if c.kind is Kind.PRODUCT and c.parent)
             listing = await catalog.create(draft.model_copy(update={"category": slug}))
             offer_id = listing.offers[0].id
-            await inventory.set_supply(offer_id, UNITS)
+            await inventory.set_supply(offer_id, units)
             await catalog.publish(listing.id)
         gate = asyncio.Semaphore(8)
 
