@@ -124,7 +124,7 @@ class TestTest:
         assert run("test", str(part), "-p", "no:cacheprovider").returncode == 1
 
 
-class TestChromium:
+class TestPrograms:
     @pytest.fixture
     def machine(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         """A machine without chromium whose apt-get writes down what it was asked for."""
@@ -138,16 +138,16 @@ class TestChromium:
     def test_is_installed_where_we_may(
         self, machine: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        quality._ensure_chromium()
+        quality._ensure("chromium", quality._CHROMIUM, "browser tests")
         asked = [line.split()[0] for line in (machine / "asked").read_text().splitlines()]
         assert asked == ["install", "update", "install"]
-        assert "could not be installed: browser tests will be skipped" in capsys.readouterr().out
+        assert "chromium is missing: browser tests will be skipped" in capsys.readouterr().out
 
     def test_is_asked_for_where_we_may_not(
         self, machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setattr(quality.os, "geteuid", lambda: 1000)
-        quality._ensure_chromium()
+        quality._ensure("chromium", quality._CHROMIUM, "browser tests")
         assert "as root: apt-get install chromium" in capsys.readouterr().out
         assert not (machine / "asked").exists()
 

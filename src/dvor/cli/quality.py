@@ -14,6 +14,7 @@ TIERS = ("default", "nightly", "sabotage")
 TEST_PROCESSES = 2
 """Run the whole suite in so many: a test waits for servers and browsers half of its time."""
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+_NGINX = ("nginx", "/usr/sbin/nginx")
 _LINT_IMPORTS = "from importlinter.cli import lint_imports_command as run; run()"
 _CHECKS = {
     "format": ("-m", "ruff", "format", "--check", "--quiet"),
@@ -36,7 +37,9 @@ def test(arguments: Sequence[str]) -> int:
     if tier == "sabotage":
         words = [sys.executable, "-m", "tests.score", *rest]
         return subprocess.run(words, cwd=ROOT, check=False).returncode
-    _ensure_chromium()
+    _ensure("chromium", _CHROMIUM, "browser tests")
+    if tier == "nightly":
+        _ensure("nginx", _NGINX, "the flash sale")
     chosen = [] if tier == "nightly" else ["-m", "not nightly"]
     environment = {**os.environ, "DVOR_TEST_TIER": tier}
     # A file stays in one process: its fixtures are shared by its tests.
@@ -45,17 +48,18 @@ def test(arguments: Sequence[str]) -> int:
     return subprocess.run(words, cwd=ROOT, env=environment, check=False).returncode
 
 
-def _ensure_chromium() -> None:
-    """Browser tests want Debian's chromium: install it where we may, else say that it is missing."""
-    if any(shutil.which(name) for name in _CHROMIUM):
+def _ensure(package: str, programs: Sequence[str], wanted_by: str) -> None:
+    """Have Debian's package where we may install it, else say what its lack means."""
+    if any(shutil.which(name) for name in programs):
         return
     apt = shutil.which("apt-get")
+    lack = f"{package} is missing: {wanted_by} will be skipped"
     if apt is None or os.geteuid() != 0:
-        print("Browser tests need chromium and will be skipped; as root: apt-get install chromium")
+        print(f"{lack}; as root: apt-get install {package}")
         return
-    print("Installing chromium for the browser tests (apt-get) …", flush=True)
+    print(f"Installing {package} for {wanted_by} (apt-get) …", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = [apt, "install", "-y", "-q", "--no-install-recommends", "chromium"]
+    install = [apt, "install", "-y", "-q", "--no-install-recommends", package]
     # A machine that never updated its lists does not know the package, or an old one.
     for words in (install, [apt, "update", "-q"], install):
         done = subprocess.run(
@@ -63,7 +67,7 @@ def _ensure_chromium() -> None:
         )
         if done.returncode == 0 and words is install:
             return
-    print("chromium could not be installed: browser tests will be skipped")
+    print(lack)
 
 
 def check() -> int:
