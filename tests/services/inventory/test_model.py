@@ -272,6 +272,25 @@ def compare(
         def rules_change(self, name: str, choice: int) -> None:
             self.seller_asks(name, choice)
 
+        @rule(
+            name=st.sampled_from(["room", "court"]),
+            choice=st.integers(0, 9),
+            who=st.integers(0, 3),
+            start=st.integers(1, 3),
+            length=st.integers(1, 3),
+        )
+        def hold_by_new_rules(
+            self, name: str, choice: int, who: int, start: int, length: int
+        ) -> None:
+            self.seller_asks(name, choice)
+            self.hold(who, [(name, start, length, 1)], 0)
+
+        @rule(who=st.integers(0, 3))
+        def come_back_too_late(self, who: int) -> None:
+            self.hold(who, [("lamp", 1, 1, 1)], 0)
+            self.wait(scene.house.clock.advance(seconds=901))
+            self.look(who)
+
         @rule(name=st.sampled_from(list(KINDS)), on_sale=st.sampled_from([True, True, False]))
         def show(self, name: str, on_sale: bool) -> None:
             thing = self.things[name]
