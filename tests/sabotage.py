@@ -73,6 +73,16 @@ def without_check() -> None:
     _unguarded.append(("inventory", "ALTER TABLE cells DROP CONSTRAINT cells_within_capacity"))
 
 
+def judge_by_rules() -> None:
+    """New holds are judged by `rules.judge` like others, not on the spot for speed."""
+    from dvor.services.inventory.allocation import Take
+
+    def decide(take: Any, books: Any) -> Any:
+        return take._again(books, books.holds.get(take.hold_id), books.demand(take))
+
+    break_(Take, "decide", decide)
+
+
 LOCK = r"FOR UPDATE OF cells"
 LOOK_SECONDS = 0.02
 """How long a careless reader thinks before it writes."""
@@ -115,6 +125,7 @@ def each_line_alone() -> None:
             judge(slots.demand((line,)), own, cells, (line,), offers)
 
     without_check()
+    judge_by_rules()
     break_(rules, "judge", wrong)
 
 
@@ -142,14 +153,10 @@ def unjudged_holds() -> None:
     journeys/test_race.py::TestTwoHundredBuyers.
     """
     from dvor.services.inventory import rules
-    from dvor.services.inventory.allocation import Take
-
-    def decide(take: Any, books: Any) -> Any:
-        return take._again(books, books.holds.get(take.hold_id), books.demand(take))
 
     without_check()
+    judge_by_rules()
     break_(rules, "judge", lambda *_: None)
-    break_(Take, "decide", decide)  # new holds are judged there, for speed
 
 
 @planted(
