@@ -237,7 +237,7 @@ def refunds_summed_up() -> None:
 
 @planted(
     "B23",
-    f"{INVENTORY}/test_crowds.py::TestBot::test_its_limit_is_exact_and_others_are_served",
+    f"{INVENTORY}/test_verdicts.py::TestLimitPerCustomer::test_holds_against_many_at_once_in_two_processes",
 )
 def limits_counted_before() -> None:
     """A limit is counted when it is looked at, not when it is used: it stands for coupons."""

@@ -201,6 +201,17 @@ class TestLimitPerCustomer:
         with pytest.raises(LimitReached):
             await scene.hold(units(room, 1, nights(2, 4)), customer=customer)
 
+    async def test_holds_against_many_at_once_in_two_processes(self, scene: Scene) -> None:
+        """FS-10: one account, 500 holds at the same time. (`test_crowds.TestBot`: with others.)"""
+        ticket, customer = await scene.offer(Kind.EVENT, 1000, per_customer=3), ids.new()
+        doors = scene, scene.twin()
+        answers = await asyncio.gather(
+            *(doors[n % 2].hold(units(ticket), customer=customer) for n in range(500)),
+            return_exceptions=True,
+        )
+        assert sum(not isinstance(answer, BaseException) for answer in answers) == 3
+        assert {type(a) for a in answers if isinstance(a, BaseException)} == {LimitReached}
+
     async def test_who_has_no_name_is_limited_by_the_cart(self, scene: Scene) -> None:
         ticket = await scene.offer(Kind.EVENT, 50, per_customer=2)
         await scene.hold(units(ticket, 2))
