@@ -12,7 +12,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from dvor.contracts.inventory import Claim, HoldExpired, SupplyChanged
-from dvor.kernel.batch import Batcher
+from dvor.kernel.batch import Batcher, Busy
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Contended, Database, Tx, violating
 from dvor.kernel.errors import Refusal
@@ -40,6 +40,8 @@ BATCH_MAX = 512
 """Requests in one transaction."""
 QUEUE_MAX = 10_000
 """Requests that may wait: about a second's work of a small machine."""
+QUEUE_MAX_OF_ONE = 16
+"""Holds of one customer that may wait at once: nobody's program fills the queue before the others."""
 LANES = 2
 """Transactions at once: while one commits, the next is being decided."""
 
@@ -62,6 +64,7 @@ class Engine:
         self._memory = Memory(db)
         self._sold_out = SoldOutCells(settings.sold_out_cache_ms / 1000)
         self._claim_type = 0
+        self._waiting: dict[int, int] = {}
 
     def take(
         self,
@@ -73,7 +76,21 @@ class Engine:
         once: bool = False,
     ) -> Awaitable[StoredHold]:
         """Make a hold consist of these claims. Raises Busy, and what `Inventory.hold` raises."""
-        return self._batcher.ask(Wish(hold_id, claims, customer_id, instead_of, once))
+        wish = Wish(hold_id, claims, customer_id, instead_of, once)
+        if customer_id is None:
+            return self._batcher.ask(wish)
+        waiting = self._waiting.get(customer_id.int, 0)
+        if waiting >= QUEUE_MAX_OF_ONE:
+            raise Busy
+        answer = self._batcher.ask(wish)
+        self._waiting[customer_id.int] = waiting + 1
+        answer.add_done_callback(lambda _: self._answered(customer_id.int))
+        return answer
+
+    def _answered(self, customer: int) -> None:
+        left = self._waiting.pop(customer) - 1
+        if left:
+            self._waiting[customer] = left
 
     async def ask(self, request: Confirm | Release | Expire) -> StoredHold:
         """What became of the hold. Raises Busy, and what the request's `decide` raises."""
