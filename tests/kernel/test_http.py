@@ -6,7 +6,10 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from fastapi import Request
 
+from dvor.kernel.caller import Caller, asking
+from dvor.kernel.http.routing import _principal
 from dvor.services.identity import queries
 from tests.conftest import House, MakeHouse
 
@@ -66,6 +69,32 @@ class TestIdempotencyKeys:
         assert answer.status_code == 422
         assert answer.json()["code"] == "idempotency.key_reused"
         assert await changes(house) == 1
+
+    async def test_the_same_written_otherwise_is_the_same_request(
+        self, make_house: MakeHouse
+    ) -> None:
+        house = await make_house("identity")
+        headers = await signed_in(house, "ann") | {
+            "idempotency-key": str(uuid4()),
+            "content-type": "application/json",
+        }
+        bodies = ('{"city": "Tver", "name": "Ann"}', '{"name":"Ann",\n "city":"Tver"}')
+        answers = [
+            await house.http.patch("/api/v1/me", content=body, headers=headers) for body in bodies
+        ]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert answers[1].headers["idempotency-replayed"] == "true"
+        assert await changes(house) == 1
+
+    def test_the_key_of_a_guest_is_no_other_guests(self) -> None:
+        def principal(guest: str) -> str:
+            headers = [(b"dvor-guest", guest.encode())] if guest else []
+            return _principal(Request({"type": "http", "headers": headers}))
+
+        assert len({principal(guest) for guest in ("", "a secret", "another")}) == 3
+        assert "a secret" not in principal("a secret")
+        with asking(Caller(user_id=uuid4())) as person:
+            assert principal("a secret") == str(person.user_id)
 
     async def test_of_twins_at_once_one_runs(self, make_house: MakeHouse) -> None:
         house = await make_house("identity")

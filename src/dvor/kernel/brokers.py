@@ -13,7 +13,12 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Database, create_database, raw_connection
+from dvor.kernel.db import (
+    Database,
+    assert_no_transaction,
+    create_database,
+    raw_connection,
+)
 
 BATCH = 500
 """Messages taken at once."""
@@ -147,6 +152,7 @@ class LocalBroker:
 
     async def publish(self, source: str, envelopes: Sequence[Envelope]) -> None:
         """Append to the log of `source`."""
+        assert_no_transaction("publishing")
         events = [envelope.cloud_event() for envelope in envelopes]
         await self._db.execute(_LOCAL_PUBLISH, source, events)
 

@@ -1,11 +1,12 @@
 """One idempotency key, one effect, one answer (IETF draft-ietf-httpapi-idempotency-key-header).
 
-A key belongs to a person and an operation. While the first request is under way its twins get
+A key belongs to a person (a guest is known by a secret) and an operation. While the first request is under way its twins get
 409; afterwards they get its stored answer; the same key with another body gets 422. Answers of
 5xx are not stored: a retry runs again, and the services derive what they create from the key, so
 running again continues rather than repeats.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -81,7 +82,7 @@ async def claim(
     db: Database, principal: str, operation: str, key: UUID, body: bytes, lease_seconds: int
 ) -> Claim | Answer:
     """The right to run, or the stored answer. Raises KeyBusy, KeyReused."""
-    fingerprint = sha256(body).digest()
+    fingerprint = _fingerprint(body)
     epoch = await db.fetchval(
         _CLAIM, principal, operation, key, fingerprint, timedelta(seconds=lease_seconds)
     )
@@ -96,6 +97,15 @@ async def claim(
     if row["state"] == "under_way":
         raise KeyBusy
     return Answer(row["status"], row["headers"], row["body"])
+
+
+def _fingerprint(body: bytes) -> bytes:
+    """Of what a body means: JSON with other spaces or another order of fields is the same."""
+    try:
+        meant = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode()
+    except (ValueError, RecursionError):
+        meant = body
+    return sha256(meant).digest()
 
 
 async def store(db: Database, won: Claim, answer: Answer) -> None:

@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 
+from dvor.kernel.db import assert_no_transaction
+
 _PORTS = {"smtp": 25, "smtps": 465}
 
 
@@ -20,6 +22,7 @@ async def send(smtp_url: str, message: EmailMessage, timeout_seconds: float) -> 
     `smtps://` speaks TLS from the start. Raises RecipientRefused when trying again is of no use,
     ConnectionError or TimeoutError when it may be.
     """
+    assert_no_transaction("a mail")
     server = urlsplit(smtp_url)
     if server.scheme not in _PORTS or not server.hostname:
         raise ConnectionError("DVOR_SMTP_URL is not smtp://… or smtps://…")

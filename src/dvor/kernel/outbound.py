@@ -11,6 +11,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
+from dvor.kernel.db import assert_no_transaction
+
 CONNECT_TIMEOUT_SECONDS = 5
 RESPONSE_BYTES_MAX = 65_536
 """How much of an answer is read before the line is dropped."""
@@ -22,6 +24,7 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], timeout_second
     A redirect is an answer like any other. Raises ConnectionError when nobody answers and
     TimeoutError when it takes longer than `timeout_seconds` in all.
     """
+    assert_no_transaction(f"a request to {url}")
     timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS)
     try:
         async with (
@@ -64,6 +67,7 @@ async def fetch(url: str, *, timeout_seconds: float, bytes_max: int) -> Fetched:
     cannot point elsewhere between the look and the connection. Raises NotPublic, TooLong,
     ConnectionError, TimeoutError.
     """
+    assert_no_transaction(f"a request to {url}")
     _check_public_url(url)
     timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS)
     try:

@@ -117,6 +117,22 @@ class TestTroubles:
         await scene.house.settle()
         assert (await moves.seen(order.id)).status is OrderStatus.PAID
 
+    async def test_the_loop_outlives_a_bad_moment(
+        self, moves: Moves, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        order = await moves.place()
+        scene.payments.become(scene.payment_of(order.id).id, PaymentStatus.AUTHORISED)
+
+        async def broken(*_: Any) -> None:
+            raise RuntimeError("a bug")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(saga_queries, "claim_due", broken)
+            await scene.house.clock.advance(seconds=130)
+            await asyncio.sleep(0.2)
+        await scene.house.settle()
+        assert (await moves.seen(order.id)).status is OrderStatus.PAID
+
     async def test_the_watchdog_barks_after_a_minute(self, moves: Moves, scene: Scene) -> None:
         order = await moves.place()
         scene.inventory.down = True

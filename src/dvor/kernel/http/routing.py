@@ -1,6 +1,7 @@
 """Routers: API routes that run once per idempotency key, page routes that only our forms reach."""
 
 from collections.abc import Callable, Coroutine, Mapping
+from hashlib import sha256
 from typing import Any, Protocol, get_type_hints
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from dvor.kernel.messages import Message
 from dvor.kernel.pages import csrf_valid, page
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+GUEST_HEADER = "dvor-guest"
 KEPT_HEADERS = ("content-type", "location", "etag")
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -140,7 +142,7 @@ async def _run_once(request: Request, run: Endpoint, house: Host, service: str) 
         if database is None:  # an edge: the service itself derives what it creates from the key
             return await run(request)
         body = await request.body()
-        principal = str(current().user_id or "anonymous")
+        principal = _principal(request)
         operation = f"{request.method} {request.url.path}"
         if request.url.query:
             operation = f"{operation}?{request.url.query}"
@@ -158,6 +160,14 @@ async def _run_once(request: Request, run: Endpoint, house: Host, service: str) 
         answer = idempotency.Answer(response.status_code, kept, bytes(response.body))
         await idempotency.store(database, won, answer)
         return response
+
+
+def _principal(request: Request) -> str:
+    """Whose key it is: an account's, or a guest's, who is known by a secret only."""
+    if user_id := current().user_id:
+        return str(user_id)
+    guest = request.headers.get(GUEST_HEADER, "")
+    return f"guest {sha256(guest.encode()).hexdigest()}" if guest else "anonymous"
 
 
 def _key(headers: Mapping[str, str]) -> UUID:

@@ -17,7 +17,7 @@ from dvor.kernel import clock, telemetry
 from dvor.kernel.caller import Caller, asking
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Contended, Database, Record
-from dvor.kernel.errors import Refusal, Unavailable
+from dvor.kernel.errors import Unavailable
 from dvor.kernel.tasks import hinted
 from dvor.services.orders import queries, saga_queries
 from dvor.services.orders.steps import Steps
@@ -110,8 +110,9 @@ class Saga:
                 self._hint.clear()
                 try:
                     await self._start()
-                except Refusal as problem:
-                    LOG.warning("orders wait", problem=repr(problem))
+                except Exception as problem:  # noqa: BLE001 - a loop that dies would strand orders
+                    say = LOG.warning if isinstance(problem, Unavailable) else LOG.exception
+                    say("orders wait", problem=repr(problem))
                 await hinted(self._hint, self.settings.poll_seconds)
         finally:
             for running in self._running:

@@ -237,18 +237,21 @@ class OrdersService:
         sellers = await queries.seller_ids(self.db, order_id)
         async with self.db.tx("orders.delivered") as tx:
             row = await queries.locked(tx, order_id)
-            if row is None or not await queries.delivered(tx, order_id):
-                raise NotDeliverable
-            await queries.note(tx, order_id, "delivered")
-            tx.emit(
-                OrderDelivered(
-                    order_id=order_id,
-                    number=row["number"],
-                    customer_id=row["customer_id"],
-                    seller_ids=sellers,
-                    lines=await self.steps.told(tx, order_id),
+            assert row is not None
+            # Handed over is handed over: whoever did not hear the answer may say it again.
+            if row["status"] != OrderStatus.DELIVERED:
+                if not await queries.delivered(tx, order_id):
+                    raise NotDeliverable
+                await queries.note(tx, order_id, "delivered")
+                tx.emit(
+                    OrderDelivered(
+                        order_id=order_id,
+                        number=row["number"],
+                        customer_id=row["customer_id"],
+                        seller_ids=sellers,
+                        lines=await self.steps.told(tx, order_id),
+                    )
                 )
-            )
         return await self.order(order_id)
 
     async def receive_webhook(self, delivery: WebhookDelivery) -> None:

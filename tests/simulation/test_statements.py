@@ -1,0 +1,76 @@
+"""MD-6: nothing outside is asked within a transaction; how many statements an order costs."""
+
+from email.message import EmailMessage
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from dvor.kernel import brokers, db, mail
+from dvor.kernel.outbound import fetch, post
+from tests.simulation.checks import cancel, pay, place
+from tests.simulation.stage import Stage
+
+PLACING_MOST = 28
+PAYING_MOST = 38
+CANCELLING_MOST = 32
+"""Statements of all services together for one order alone, begin and commit counted."""
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement from now on."""
+    said: list[str] = []
+    for owner in (db.Tx, db.Database):
+        for name in ("fetch", "fetchrow", "fetchval", "execute"):
+            monkeypatch.setattr(owner, name, _counting(getattr(owner, name), said))
+    real = db._finished
+
+    async def finished(work: Any) -> None:
+        said.append(work.__qualname__)
+        await real(work)
+
+    monkeypatch.setattr(db, "_finished", finished)
+    return said
+
+
+def _counting(real: Any, said: list[str]) -> Any:
+    async def run(self: Any, sql: str, *args: Any) -> Any:
+        said.append(" ".join(sql.split())[:80])
+        return await real(self, sql, *args)
+
+    return run
+
+
+class TestStatements:
+    async def test_an_order_costs_so_many(self, stage: Stage, statements: list[str]) -> None:
+        offer, customer = await stage.offer(5), stage.customer()
+        statements.clear()
+        order = await place(stage, customer, offer, key=uuid4())
+        placing = list(statements)
+        statements.clear()
+        await pay(stage, order)
+        await stage.run_tasks("payments")
+        await stage.move_orders()
+        paying = list(statements)
+        statements.clear()
+        await cancel(stage, order, customer)
+        cancelling = list(statements)
+        print(len(placing), len(paying), len(cancelling))
+        assert len(placing) <= PLACING_MOST, "\n".join(placing)
+        assert len(paying) <= PAYING_MOST, "\n".join(paying)
+        assert len(cancelling) <= CANCELLING_MOST, "\n".join(cancelling)
+
+
+class TestTransactions:
+    async def test_nobody_outside_is_asked_within_one(self, stage: Stage) -> None:
+        async with stage.db("payments").tx():
+            for asking in (
+                post("http://127.0.0.1:9/", b"", {}, 1),
+                fetch("https://example.org/", timeout_seconds=1, bytes_max=1),
+                mail.send("smtp://127.0.0.1:9", EmailMessage(), 1),
+                brokers.LocalBroker.publish(stage.process.broker, "orders", []),
+                stage.service.steps.inventory.release(uuid4()),
+            ):
+                with pytest.raises(AssertionError, match="inside an open transaction on payments"):
+                    await asking
