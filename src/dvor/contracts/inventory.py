@@ -402,6 +402,27 @@ class Inventory(Protocol):
         """
         ...
 
+    async def restate(self, hold_id: UUID, claims: Claims, instead_of: UUID | None = None) -> Hold:
+        """Make a confirmed hold consist of exactly these claims; it stays confirmed.
+
+        What it no longer has is free at once. What it had already is not judged again; the rest is,
+        as in `hold`, all or nothing. What the hold `instead_of` has, held or confirmed, goes over in
+        the same moment. Harmless when repeated. Services only.
+
+        Raises what `hold` raises; UnknownHold; HoldEnded unless it is confirmed.
+        """
+        ...
+
+    async def hold_beyond(self, hold_id: UUID, claims: Claims, beyond: UUID) -> Hold:
+        """Hold what the confirmed hold `beyond` lacks to consist of these claims, until a deadline.
+
+        Nothing is taken of what it has, so that its own units never stand in its way. Harmless when
+        repeated; `restate` takes it over. Services only.
+
+        Raises what `hold` raises; UnknownHold; HoldEnded unless `beyond` is confirmed.
+        """
+        ...
+
     async def reserve(self, claims: Claims) -> Hold:
         """Hold units for the signed-in person, e.g. for a box office while it talks.
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 from uuid import UUID
 
 from dvor.contracts.inventory import (
@@ -369,8 +369,16 @@ class Refused:
 Request = Take | Confirm | Release | Expire | Resize | Serve | Refused
 
 
+class Decided(Protocol):
+    """A request of whatever kind."""
+
+    def decide(self, books: Books) -> StoredHold | Offer | None:
+        """What becomes of it, written into the books. A refusal leaves them as they were."""
+        ...
+
+
 def allocate(
-    books: Books, requests: Iterable[Request]
+    books: Books, requests: Iterable[Decided]
 ) -> list[StoredHold | Offer | Refusal | None]:
     """Decide in order of arrival; a refused request leaves the books as they were.
 

@@ -31,6 +31,7 @@ from dvor.services.inventory.allocation import (
     Terms,
     allocate,
 )
+from dvor.services.inventory.changing import Change, Changing, hold_ids, take_of
 from dvor.services.inventory.memory import Memory, SoldOutCells, Wish
 from dvor.services.inventory.parties import Wanted
 from dvor.services.inventory.rules import Cell, StoredHold
@@ -58,7 +59,7 @@ class Engine:
             horizon_days=settings.horizon_days,
             waiting_offer_seconds=settings.waiting_offer_seconds,
         )
-        self._batcher: Batcher[Request | Wish, Any] = Batcher(
+        self._batcher: Batcher[Request | Wish | Changing, Any] = Batcher(
             self._decide, batch_max=BATCH_MAX, queue_max=QUEUE_MAX, lanes=LANES
         )
         self._memory = Memory(db)
@@ -92,6 +93,10 @@ class Engine:
         if left:
             self._waiting[customer] = left
 
+    async def change(self, changing: Changing) -> StoredHold:
+        """Change what is booked. Raises Busy, and what `Inventory.restate` and `hold_beyond` raise."""
+        return await self._batcher.ask(changing)
+
     async def ask(self, request: Confirm | Release | Expire) -> StoredHold:
         """What became of the hold. Raises Busy, and what the request's `decide` raises."""
         return await self._batcher.ask(request)
@@ -108,16 +113,18 @@ class Engine:
         """Take no more and answer those who wait."""
         await self._batcher.close()
 
-    async def _decide(self, asked: Sequence[Request | Wish]) -> Sequence[Any]:
-        wishes = [wish for wish in asked if isinstance(wish, Wish)]
+    async def _decide(self, asked: Sequence[Request | Wish | Changing]) -> Sequence[Any]:
+        wishes = [wish for wish in asked if isinstance(wish, Wish | Changing)]
         if not self._claim_type:
             self._claim_type = await hold_queries.claim_type(self._db)
-        swift = len(wishes) == len(asked) and not any(wish.instead_of for wish in wishes)
+        swift = len(wishes) == len(asked) and not any(
+            wish.instead_of or isinstance(wish, Changing) for wish in wishes
+        )
         make = any(isinstance(request, Resize) for request in asked)
         doubted = False
         line = any(isinstance(request, Serve) for request in asked)
         for _ in range(5):
-            requests = [self._memory.meant(one) if isinstance(one, Wish) else one for one in asked]
+            requests = [self._request(one) for one in asked]
             if not doubted and any(isinstance(request, Refused) for request in requests):
                 # An offer was never read, or what is known is old: seats have been drawn since.
                 doubted = True
@@ -141,6 +148,14 @@ class Engine:
             except _Again:
                 swift = False
         raise Contended
+
+    def _request(self, one: Request | Wish | Changing) -> Request | Change:
+        if isinstance(one, Wish):
+            return self._memory.meant(one)
+        if not isinstance(one, Changing):
+            return one
+        take = self._memory.meant(one)
+        return one.of(take) if isinstance(take, Take) else take
 
     async def _swift(self, takes: Sequence[Take]) -> Sequence[Any]:
         """New holds on cells that exist: one look, one writing. Raises _Again for anything else."""
@@ -172,16 +187,16 @@ class Engine:
         return verdicts
 
     async def _thorough(
-        self, requests: Sequence[Request], *, make_cells: bool, line: bool
+        self, requests: Sequence[Request | Change], *, make_cells: bool, line: bool
     ) -> Sequence[Any]:
         """Whatever was asked: holds, then offers, then cells are locked, those missing made.
 
         With `line` those who wait for some of the cells are served.
         """
-        takes = [request for request in requests if isinstance(request, Take)]
+        takes = [take for request in requests if (take := take_of(request))]
         resizes = [request for request in requests if isinstance(request, Resize)]
         async with self._db.tx("inventory.thorough") as tx:
-            now, holds = await hold_queries.lock_holds(tx, _hold_ids(requests))
+            now, holds = await hold_queries.lock_holds(tx, hold_ids(requests))
             ids, asked = _asked(takes, holds)
             waiting = await self._line(tx, requests, ids, asked) if line else []
             wanted = [*takes, *waiting]
@@ -231,7 +246,11 @@ class Engine:
         tx.emit(*(HoldExpired(hold_id=hold_id) for hold_id in books.expired))
 
     async def _line(
-        self, tx: Tx, requests: Iterable[Request], ids: dict[int, UUID], asked: set[Key]
+        self,
+        tx: Tx,
+        requests: Iterable[Request | Change],
+        ids: dict[int, UUID],
+        asked: set[Key],
     ) -> list[Wanted]:
         """What those want who wait for some of the cells that are asked for. Raises _Stale."""
         queued = await serving.queued(tx, requests, ids, asked)
@@ -319,11 +338,6 @@ async def _closed(
         ids[offer.id.int] = offer.id
         closed[offer.id.int] = await closure_queries.closed_units(tx, offer.id, first)
     return closed
-
-
-def _hold_ids(requests: Iterable[Request]) -> set[UUID]:
-    found = {r.hold_id for r in requests if not isinstance(r, Resize | Serve | Refused)}
-    return found | {r.instead_of for r in requests if isinstance(r, Take) and r.instead_of}
 
 
 def _keys(

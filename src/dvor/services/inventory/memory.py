@@ -14,6 +14,7 @@ from dvor.kernel.db import Database
 from dvor.kernel.errors import Refusal
 from dvor.services.inventory import hold_queries, queries
 from dvor.services.inventory.allocation import Meaning, Refused, Take, refuse_sold_out
+from dvor.services.inventory.changing import Changing
 from dvor.services.inventory.rules import Cell
 from dvor.services.inventory.slots import Key, Offer
 
@@ -65,7 +66,7 @@ class Memory:
         """Those that were read, by their numbers."""
         return self._offers
 
-    def meant(self, wish: Wish) -> Take | Refused:
+    def meant(self, wish: Wish | Changing) -> Take | Refused:
         """What a wish asks of cells, or why it cannot be had."""
         try:
             return Take(

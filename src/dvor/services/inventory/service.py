@@ -64,6 +64,7 @@ from dvor.services.inventory import (
 from dvor.services.inventory import hours as hours_of
 from dvor.services.inventory.allocation import Confirm, Expire, Release
 from dvor.services.inventory.calendars import Calendars
+from dvor.services.inventory.changing import Changing
 from dvor.services.inventory.closures import ClosureDesk
 from dvor.services.inventory.engine import Engine
 from dvor.services.inventory.rules import StoredHold
@@ -207,6 +208,26 @@ class InventoryService:
 
             stored, claims = await self.seats.hold_best(hold_id, claims, take)
         return _shown(stored, claims)
+
+    async def restate(self, hold_id: UUID, claims: Claims, instead_of: UUID | None = None) -> Hold:
+        """Make a confirmed hold consist of exactly these claims."""
+        require_service("orders")
+        customer_id = await self._customer_of(hold_id)
+        changing = Changing(hold_id, claims, customer_id, instead_of)
+        return _shown(await self.engine.change(changing), claims)
+
+    async def hold_beyond(self, hold_id: UUID, claims: Claims, beyond: UUID) -> Hold:
+        """Hold what a confirmed hold lacks to consist of these claims."""
+        require_service("orders")
+        changing = Changing(hold_id, claims, await self._customer_of(beyond), beyond=beyond)
+        return _shown(await self.engine.change(changing))
+
+    async def _customer_of(self, hold_id: UUID) -> UUID | None:
+        """Whose hold it is: that never changes while it is booked. Raises UnknownHold."""
+        stored = await hold_queries.hold(self.db, hold_id)
+        if stored is None:
+            raise UnknownHold
+        return stored.customer_id
 
     async def reserve(self, claims: Claims) -> Hold:
         """Hold units for the signed-in person; the key names the hold, so it is taken once."""

@@ -9,7 +9,7 @@ from dvor.contracts.inventory import WaitingLapsed, WaitingOffered
 from dvor.contracts.waiting import WaitingStatus
 from dvor.kernel.db import Tx
 from dvor.services.inventory import seat_queries, waiting_queries
-from dvor.services.inventory.allocation import Books, Request, Resize, Serve
+from dvor.services.inventory.allocation import Books, Decided, Resize, Serve
 from dvor.services.inventory.hold_queries import Columns
 from dvor.services.inventory.parties import Hall, Party
 from dvor.services.inventory.slots import Key, Offer
@@ -17,7 +17,7 @@ from dvor.services.inventory.waiting_queries import Queued
 
 
 async def queued(
-    tx: Tx, requests: Iterable[Request], ids: dict[int, UUID], asked: set[Key]
+    tx: Tx, requests: Iterable[Decided], ids: dict[int, UUID], asked: set[Key]
 ) -> list[Queued]:
     """Who waits for some of the cells that are asked for, in the order they came.
 
