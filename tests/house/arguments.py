@@ -97,6 +97,18 @@ async def _hold_of_paid_order(w: World, _who: Person) -> tuple[Any, ...]:
     return (await w.house.db("orders").fetchval(found, order.id),)
 
 
+async def _claims_of_paid_order(w: World, _who: Person) -> tuple[Any, ...]:
+    order = await w.paid_order()
+    found = "SELECT hold_id FROM orders WHERE id = $1"
+    claims = [Claim(offer_id=line.offer_id, quantity=line.quantity) for line in order.lines]
+    return (await w.house.db("orders").fetchval(found, order.id), tuple(claims))
+
+
+async def _beyond_paid_order(w: World, who: Person) -> tuple[Any, ...]:
+    hold_id, claims = await _claims_of_paid_order(w, who)
+    return (uuid4(), claims, hold_id)
+
+
 async def _payment_of_order(w: World, _who: Person) -> tuple[Any, ...]:
     return (await w.payment_id(await w.order()),)
 
@@ -181,6 +193,8 @@ METHODS: dict[str, Arguments] = {
     "inventory.hold": _hold_arguments,
     "inventory.get_hold": _held,
     "inventory.confirm": _hold_of_paid_order,
+    "inventory.restate": _claims_of_paid_order,
+    "inventory.hold_beyond": _beyond_paid_order,
     "inventory.release": _held,
     "payments.request": _other_request,
     "payments.payment": _payment_of_order,
@@ -199,6 +213,7 @@ METHODS: dict[str, Arguments] = {
     "orders.order": _from(calls.fresh_order),
     "orders.wait": _from(calls.fresh_order, 0),
     "orders.orders": _args(OrderSearch()),
+    "orders.preview_cancellation": _from(calls.fresh_order),
     "orders.cancel": _from(calls.fresh_order),
     "orders.deliver": _from(calls.paid_order),
     "orders.receive_webhook": _args(

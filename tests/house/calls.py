@@ -46,6 +46,14 @@ async def _shared_order(w: World, _who: Person) -> Call:
     return Call({"order_id": (await w.shared_order()).id})
 
 
+async def cancellation(w: World, _who: Person) -> Call:
+    return Call({"order_id": (await w.order()).id}, {"body": {"lines": [], "back": None}})
+
+
+async def _shared_cancellation(w: World, _who: Person) -> Call:
+    return Call({"order_id": (await w.shared_order()).id}, {"body": {"lines": []}})
+
+
 async def _cancelled_order(w: World, _who: Person) -> Call:
     order = await w.order()
     with w.customer.asking():
@@ -340,8 +348,9 @@ ROUTES: dict[str, Build] = {
     "GET /api/v1/orders/{order_id}": fresh_order,
     "GET /api/v1/orders/{order_id} @shared": _shared_order,
     "GET /api/v1/orders/{order_id}/changes": _changes,
-    "POST /api/v1/orders/{order_id}/cancel": fresh_order,
-    "POST /api/v1/orders/{order_id}/cancel @shared": _shared_order,
+    "POST /api/v1/orders/{order_id}/cancellation-preview": cancellation,
+    "POST /api/v1/orders/{order_id}/cancel": cancellation,
+    "POST /api/v1/orders/{order_id}/cancel @shared": _shared_cancellation,
     "POST /api/v1/orders/{order_id}/deliver": paid_order,
     "POST /api/v1/orders/{order_id}/deliver @shared": _shared_order,
     "POST /api/v1/orders/{order_id}/deliver @unpaid": fresh_order,

@@ -223,11 +223,11 @@ NOUNS = {
     "identity": {"keyring.py", "password_strength.py", "passwords.py", "proofs.py", "threads.py",
         "views.py"},
     "inventory": {"allocation.py", "alternatives.py", "availability.py", "calendars.py",
-        "closure_rules.py", "closures.py", "engine.py", "explaining.py", "hold_rows.py", "hours.py",
-        "ical.py", "memory.py", "parties.py", "recurrences.py", "seating.py", "seats.py", "serving.py",
-        "slots.py", "waiting_list.py"},
+        "changing.py", "closure_rules.py", "closures.py", "engine.py", "explaining.py",
+        "hold_rows.py", "hours.py", "ical.py", "memory.py", "parties.py", "recurrences.py",
+        "seating.py", "seats.py", "serving.py", "slots.py", "waiting_list.py"},
     "notifications": {"letters.py", "lines.py", "wording.py"},
-    "orders": {"carts.py", "saga.py", "steps.py", "views.py"},
+    "orders": {"carts.py", "changes.py", "refunds.py", "saga.py", "steps.py", "views.py"},
 }  # fmt: skip
 """What a service has besides: nouns that service.py had grown too small for."""
 

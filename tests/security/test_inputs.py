@@ -17,7 +17,7 @@ from tests.house.test_authorization import MATRIX, named
 from tests.house.world import Person, World
 
 BODILESS = (
-    "/publish", "/archive", "/cancel", "/deliver", "/claim", "/avatar", "/payment-webhooks", "{action}", "{waiting_id}",
+    "/publish", "/archive", "/deliver", "/claim", "/avatar", "/payment-webhooks", "{action}", "{waiting_id}",
 )  # fmt: skip
 WRITES = sorted(
     key

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from dvor.contracts.availability import Explanation
+from dvor.contracts.cancellation import CancellationStep, Until
 from dvor.contracts.catalog import (
     Card,
     CardPage,
@@ -47,9 +48,11 @@ from dvor.contracts.inventory import (
     Unit,
 )
 from dvor.contracts.notifications import Mail, MailPage, Notification, NotificationPage, Unread
+from dvor.contracts.order_changes import Cancellation, LineCut, LineRefund, RefundChanged
 from dvor.contracts.orders import (
     Cart,
     CartLine,
+    NotCancellable,
     Order,
     OrderCard,
     OrderLine,
@@ -220,6 +223,9 @@ class FakeOrders:
     kept: list[Order] = field(default_factory=list)
     searches: list[OrderSearch] = field(default_factory=list)
     did: list[tuple[str, UUID]] = field(default_factory=list)
+    cuts: tuple[LineCut, ...] = ()
+    agreed: int | None = None
+    """What was confirmed to come back."""
     quiet: asyncio.Event | None = None
     """Set by a test: no order changes until this happens."""
 
@@ -301,7 +307,45 @@ class FakeOrders:
             next_cursor=str(start + search.limit) if more else None,
         )
 
-    async def cancel(self, order_id: UUID) -> Order:
+    async def preview_cancellation(
+        self, order_id: UUID, cuts: tuple[LineCut, ...] = ()
+    ) -> Cancellation:
+        """Half of everything comes back, by rule 2."""
+        order = await self.order(order_id)
+        if order.status in (OrderStatus.CANCELLED, OrderStatus.DELIVERED):
+            raise NotCancellable
+        wanted = {cut.line_id: cut.quantity for cut in cuts}
+        step = CancellationStep(until=Until.DAYS_BEFORE, count=3, percent=50)
+        lines = []
+        for line in order.lines:
+            if wanted and line.id not in wanted:
+                continue
+            quantity = wanted.get(line.id) or line.quantity
+            paid = line.unit_price.times(quantity * line.units)
+            back = paid.model_copy(update={"amount": paid.amount // 2})
+            lines.append(
+                LineRefund(
+                    line_id=line.id, seller_id=line.seller_id, title=line.title, name=line.name,
+                    quantity=quantity, paid=paid, back=back, rule=2, step=step,
+                )
+            )  # fmt: skip
+        total = Money(amount=sum(line.back.amount for line in lines), currency=order.total.currency)
+        whole = not wanted or all(wanted.get(n.id) in (None, n.quantity) for n in order.lines)
+        paid_for = order.status is OrderStatus.PAID
+        return Cancellation(
+            lines=tuple(lines), back=total, whole=whole and len(lines) == len(order.lines),
+            charged=paid_for,
+        )  # fmt: skip
+
+    async def cancel(
+        self, order_id: UUID, cuts: tuple[LineCut, ...] = (), back: int | None = None
+    ) -> Order:
+        self.cuts, self.agreed = cuts, back
+        if (
+            back is not None
+            and back != (await self.preview_cancellation(order_id, cuts)).back.amount
+        ):
+            raise RefundChanged(back=1)
         return await self._act("cancel", order_id, OrderStatus.CANCELLED)
 
     async def deliver(self, order_id: UUID) -> Order:
@@ -461,6 +505,7 @@ class FakeCatalog:
             picture="/pictures/x.svg",
             version=version,
             created_at=clock.now(),
+            cancellation=draft.cancellation,
         )
         self.listings[listing_id] = kept
         return kept

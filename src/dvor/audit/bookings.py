@@ -1,4 +1,4 @@
-"""Orders against holds: paid means booked, all of it; cancelled means free again."""
+"""Orders against holds: paid means booked, all of it that is not cancelled; cancelled means free."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ _ORDERS = f"""
     FROM orders WHERE id > $1 ORDER BY id LIMIT $2
 """
 _LINES = """
-    SELECT order_id, offer_id, quantity, hours_from, hours_until,
+    SELECT order_id, offer_id, quantity - cancelled AS quantity, hours_from, hours_until,
            coalesce(start_date - date '1970-01-01', 0) AS first_slot,
            coalesce(end_date - date '1970-01-01', 1) AS end_slot
-    FROM order_lines WHERE order_id = ANY($1)
+    FROM order_lines WHERE order_id = ANY($1) AND cancelled < quantity
 """
 _HOLDS = "SELECT id, status FROM holds WHERE id = ANY($1)"
 _CLAIMS = """
@@ -85,7 +85,10 @@ def _wrong(order: str, hold: str | None, *, same: bool) -> str:
 CHECKS = (
     Check(
         "I5",
-        N_("an order is paid exactly when every line of it is booked; cancelled ones hold nothing"),
+        N_(
+            "an order is paid exactly when all of it that is not cancelled is booked; cancelled "
+            "ones hold nothing"
+        ),
         ("orders", "inventory"),
         _look,
     ),

@@ -16,6 +16,7 @@ from dvor.audit import (
     messages,
     money,
     prices,
+    refunds,
     sagas,
     units,
 )
@@ -32,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     *sagas.CHECKS,
     *mails.CHECKS,
     *messages.CHECKS,
+    *refunds.CHECKS,
     *histories.CHECKS,
 )
 DATABASES = tuple(sorted({name for check in CHECKS for name in check.databases}))

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from dvor.contracts.cancellation import ANYTIME, Policy
 from dvor.contracts.pricing import PartKind, PricePart, Pricing
 from dvor.kernel.errors import Conflict, Invalid, NotFound
 from dvor.kernel.events import Event
@@ -128,6 +129,8 @@ class Listing(Message):
     version: Count
     """Grows by one with each change; an edit names the version it started from."""
     created_at: Instant
+    cancellation: Policy = ANYTIME
+    """What comes back to customers who cancel."""
 
 
 class OfferDraft(Message):
@@ -157,6 +160,8 @@ class ListingDraft(Message):
     offers: Annotated[tuple[OfferDraft, ...], Field(min_length=1, max_length=30)]
     external_id: Annotated[str, Field(max_length=100)] = ""
     """The seller's own number for it; unique among the seller's listings. Used by importers."""
+    cancellation: Policy = ANYTIME
+    """What comes back to customers who cancel. Goods have nothing before a beginning."""
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "ListingDraft":
@@ -258,6 +263,8 @@ class OfferFacts(Message):
     starts_at: Instant | None = None
     picture: str
     by_hour: Bool = False
+    cancellation: Policy = ANYTIME
+    """What comes back to customers who cancel."""
 
 
 class OfferFactsList(Message):

@@ -6,11 +6,13 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from dvor.contracts.cancellation import ANYTIME, Policy
 from dvor.contracts.catalog import Kind, Text
+from dvor.contracts.order_changes import Cancellation, Cuts, LineRefund
 from dvor.contracts.pricing import PricePart
 from dvor.kernel.errors import Conflict, Invalid, NotFound
 from dvor.kernel.events import Event
-from dvor.kernel.messages import Bool, Count, Instant, Int, Line, Message, PageRequest
+from dvor.kernel.messages import Bool, Count, Instant, Int, Line, Message, Minor, PageRequest
 from dvor.kernel.money import Money
 from dvor.kernel.periods import DateRange, HourRange
 
@@ -78,6 +80,8 @@ class CartLine(Message):
     parts: tuple[PricePart, ...] = ()
     """The total explained; as in `PricedLine`."""
     deposit: Money | None = None
+    cancellation: Policy = ANYTIME
+    """What would come back of it."""
 
 
 class Cart(Message):
@@ -117,6 +121,13 @@ class OrderLine(Message):
     """The total explained, as it was then."""
     deposit: Money | None = None
     """Paid when it begins and returned afterwards; in no total."""
+    cancellation: Policy = ANYTIME
+    """What comes back of it, as it was agreed then."""
+    cancelled: Count = 0
+    """Of the quantity."""
+    refunded: Money | None = None
+    """Given back for it; None: nothing."""
+    cancelled_seats: Seats = ()
 
 
 class TimelineEntry(Message):
@@ -313,6 +324,21 @@ class OrderCancelled(Event):
     reason: str
     refunded: Money
     lines: OrderedLines = ()
+    refunds: tuple[LineRefund, ...] = ()
+    """What came back for each line of a paid order, and why."""
+
+
+class OrderLinesCancelled(Event):
+    """Some of a paid order is cancelled; the rest stays as it was. `reason`: customer, seller, admin."""
+
+    aggregate = "order_id"
+    order_id: UUID
+    change_id: UUID
+    number: str
+    customer_id: UUID
+    reason: str
+    refunded: Money
+    refunds: tuple[LineRefund, ...]
 
 
 class LatePaymentReturned(Event):
@@ -398,10 +424,18 @@ class Orders(Protocol):
         """The orders of these holds in which the caller sold something; admins: all."""
         ...
 
-    async def cancel(self, order_id: UUID) -> Order:
-        """Cancel: free every line, give the money back. Customer, only seller, admins.
+    async def preview_cancellation(self, order_id: UUID, cuts: Cuts = ()) -> Cancellation:
+        """What `cancel` would do now. Raises what it raises, except RefundChanged."""
+        ...
 
-        Raises NotCancellable.
+    async def cancel(self, order_id: UUID, cuts: Cuts = (), back: Minor | None = None) -> Order:
+        """Cancel lines, or all that is left: free them, give back what each line's policy says.
+
+        Who sells it and admins give everything back. Customer, admins, its only seller; a seller
+        among others cancels their own lines. `back`: what the caller was told would come back, in
+        minor units; nothing happens where it would be another amount by now.
+
+        Raises NotCancellable, RefundChanged, UnknownLine, CutsTooMuch.
         """
         ...
 

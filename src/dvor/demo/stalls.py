@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
+from dvor.contracts.cancellation import Policy, Preset, presets
 from dvor.contracts.catalog import Kind, ListingDraft, OfferDraft, Place, Season, Text
 from dvor.contracts.inventory import Rules
 from dvor.contracts.pricing import Discount, Pricing, WeekdayPrice
@@ -134,6 +136,13 @@ class Stall:
         """The seller's own number for it."""
         return f"demo:{self.key}"
 
+    @property
+    def policy(self) -> Policy:
+        """What comes back to who cancels: one of the usual ones, always the same; never nothing."""
+        known = presets(timed=self.kind is not Kind.PRODUCT)
+        usual = [policy for preset, policy in known.items() if preset is not Preset.NONE]
+        return usual[crc32(self.key.encode()) % len(usual)]
+
     def draft(self, today: date) -> ListingDraft:
         """As a seller writes it."""
         starts_at = ends_at = None
@@ -149,4 +158,5 @@ class Stall:
             ends_at=ends_at,
             offers=tuple(choice.draft(today) for choice in self.choices),
             external_id=self.external_id,
+            cancellation=self.policy,
         )

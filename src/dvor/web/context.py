@@ -17,7 +17,7 @@ from dvor.kernel.http import contract, page_router
 from dvor.kernel.http.routing import host
 from dvor.kernel.money import Money, shown
 from dvor.kernel.pages import Templates, page
-from dvor.web import hours, notices, pictures, prices
+from dvor.web import cancelling, hours, notices, pictures, prices
 from dvor.web.forms import attempt
 
 GUEST_COOKIE = "guest"
@@ -29,6 +29,9 @@ templates.environment.filters["minor"] = lambda amount, currency: shown(
 )
 templates.environment.filters["hours"] = hours.shown
 templates.environment.filters["price_rows"] = prices.rows
+templates.environment.filters["cancelling"] = cancelling.of_line
+templates.environment.filters["refund_rule"] = cancelling.refund_rule
+templates.environment.filters["same_cancelling"] = cancelling.shared
 templates.environment.filters["deposits"] = prices.deposits
 templates.environment.globals["deposit_words"] = prices.deposit_words
 

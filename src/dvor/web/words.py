@@ -4,6 +4,8 @@ from datetime import date
 
 from babel.dates import format_date
 
+from dvor.contracts.cancellation import CancellationStep
+from dvor.contracts.cancellation_words import rule
 from dvor.contracts.orders import OrderStatus, TimelineEntry
 from dvor.kernel import caller
 from dvor.kernel.money import Money, shown
@@ -53,17 +55,60 @@ _SELLER_CANCELLED = {
 }
 
 
+_PARTLY = {
+    "customer": N_("You cancelled some of the order."),
+    "seller": N_("The seller cancelled some of the order."),
+    "admin": N_("Dvor cancelled some of the order."),
+}
+
+_PARTLY_SOMEHOW = N_("Some of the order was cancelled.")
+
+_SELLER_PARTLY = {
+    "customer": N_("The customer cancelled some of the order."),
+    "seller": N_("You cancelled some of the order."),
+}
+
+
 def sentence(entry: TimelineEntry, currency: str, *, for_seller: bool = False) -> str:
     """What happened to an order, as one sentence to its customer or its seller."""
     details = entry.details
     if entry.what == "cancelled":
         words = _CANCELLED | _SELLER_CANCELLED if for_seller else _CANCELLED
         return _(words.get(details.get("reason", ""), _CANCELLED_SOMEHOW))
+    if entry.what == "lines_cancelled":
+        words = _PARTLY | _SELLER_PARTLY if for_seller else _PARTLY
+        return _(words.get(details.get("reason", ""), _PARTLY_SOMEHOW))
+    if entry.what == "line_cancelled":
+        return _line_cancelled(details)
     if entry.what == "refunded":
         return _("{amount} went back to the card.", amount=_amount(details, currency))
     words = _EVENTS | _SELLER_EVENTS if for_seller else _EVENTS
     return (
         _(words[entry.what]) if entry.what in words else entry.what.replace("_", " ").capitalize()
+    )
+
+
+def _line_cancelled(details: dict[str, str]) -> str:
+    language = caller.current().language
+    title = details["title_ru" if language == "ru" else "title_en"]
+    quantity, currency = details["quantity"], details["currency"]
+    amounts = [
+        shown(Money(amount=int(details[n]), currency=currency), language)
+        for n in ("amount", "paid")
+    ]
+    if details["in_full"]:
+        why = _("the seller or Dvor cancelled")
+    else:
+        known = details["step"]
+        step = CancellationStep.model_validate_json(known) if known else None
+        why = rule(int(details["rule"]), step, currency)
+    return _(
+        "“{title}” × {quantity}: {amount} of {paid} comes back — {why}.",
+        title=title,
+        quantity=quantity,
+        amount=amounts[0],
+        paid=amounts[1],
+        why=why,
     )
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
+from dvor.contracts.cancellation import ANYTIME, Policy
 from dvor.contracts.catalog import (
     Kind,
     ListingStatus,
@@ -54,6 +55,8 @@ class FakeCatalog:
 
     sellers: dict[UUID, UUID] = field(default_factory=dict)
     withdrawn: set[UUID] = field(default_factory=set)
+    policies: dict[UUID, Policy] = field(default_factory=dict)
+    starts: dict[UUID, datetime] = field(default_factory=dict)
 
     def offer(self, seller: UUID) -> UUID:
         """A new offer of this seller."""
@@ -73,6 +76,8 @@ class FakeCatalog:
             price=Money(amount=PRICE, currency="RUB"),
             timezone="UTC",
             picture="/pictures/x.svg",
+            cancellation=self.policies.get(offer_id, ANYTIME),
+            starts_at=self.starts.get(offer_id),
         )
 
     async def offers(self, offer_ids: tuple[UUID, ...]) -> OfferFactsList:
@@ -166,6 +171,16 @@ class FakeInventory:
         """Release."""
         return self._become(hold_id, HoldStatus.RELEASED)
 
+    async def restate(
+        self, hold_id: UUID, claims: tuple[Claim, ...], instead_of: UUID | None = None
+    ) -> Hold:
+        """Make what is booked consist of these."""
+        if self.down:
+            raise Unavailable
+        assert self.holds[hold_id].status is HoldStatus.CONFIRMED
+        self.holds[hold_id] = self.holds[hold_id].model_copy(update={"claims": claims})
+        return self.holds[hold_id]
+
     def _become(self, hold_id: UUID, status: HoldStatus) -> Hold:
         self.holds[hold_id] = self.holds[hold_id].model_copy(update={"status": status})
         return self.holds[hold_id]
@@ -177,6 +192,7 @@ class FakePayments:
 
     payments: dict[UUID, Payment] = field(default_factory=dict)
     refunds: dict[UUID, int] = field(default_factory=dict)
+    refunded_of: dict[UUID, UUID] = field(default_factory=dict)
     down: bool = False
 
     async def request(self, request: PaymentRequest) -> Payment:
@@ -230,9 +246,14 @@ class FakePayments:
 
     async def refund(self, payment_id: UUID, amount: int, key: UUID) -> Payment:
         """Give money back, once per key."""
-        self.refunds[key] = amount
-        total = sum(self.refunds.values())
-        return self.become(payment_id, PaymentStatus.REFUNDED, refunded=total)
+        assert amount > 0
+        assert self.refunds.setdefault(key, amount) == amount
+        self.refunded_of[key] = payment_id
+        total = sum(n for k, n in self.refunds.items() if self.refunded_of[k] == payment_id)
+        captured = self.payments[payment_id].captured
+        assert total <= captured
+        status = PaymentStatus.REFUNDED if total == captured else PaymentStatus.CAPTURED
+        return self.become(payment_id, status, refunded=total)
 
 
 @dataclass

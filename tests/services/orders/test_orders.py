@@ -261,7 +261,7 @@ class TestCancel:
         seen = await moves.seen(order.id)
         assert seen.refunded.amount == PRICE
         assert list(scene.payments.refunds.values()) == [PRICE]
-        assert told(seen)[-2:] == ["cancelled", "refunded"]
+        assert told(seen)[-3:] == ["cancelled", "line_cancelled", "refunded"]
 
     async def test_a_delivered_order_stays(self, moves: Moves, scene: Scene) -> None:
         order = await moves.paid()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from dvor.contracts.cancellation import Policy
 from dvor.contracts.catalog import (
     Card,
     Categories,
@@ -28,7 +29,7 @@ from dvor.services.catalog.pricing import Priced
 _LISTING = """
 SELECT l.id, l.seller_id, l.external_id, l.kind, l.status, l.category, l.title_ru, l.title_en,
        l.description_ru, l.description_en, l.city, l.address, l.timezone, l.starts_at, l.ends_at,
-       l.attributes, l.currency, l.version, l.created_at,
+       l.attributes, l.currency, l.version, l.created_at, l.cancellation,
        (SELECT jsonb_agg(
             jsonb_build_object('id', o.id, 'name', jsonb_build_object('ru', name_ru, 'en', name_en),
                                'price', price, 'seasons', seasons, 'by_hour', by_hour,
@@ -41,7 +42,7 @@ FROM listings l
 _FACTS = """
 SELECT o.id, o.listing_id, l.seller_id, l.kind, l.category, l.title_ru, l.title_en,
        o.name_ru, o.name_en, o.price, o.seasons, o.by_hour, o.pricing, l.currency, l.timezone,
-       l.starts_at,
+       l.starts_at, l.cancellation,
        coalesce(l.ends_at, l.starts_at) AS over_at,
        CASE WHEN o.active THEN l.status ELSE 'archived' END AS status
 FROM offers o JOIN listings l ON l.id = o.listing_id
@@ -69,6 +70,7 @@ def _listing(row: Record) -> Listing:
         picture=rules.picture(row["id"], row["kind"], row["category"]),
         version=row["version"],
         created_at=row["created_at"],
+        cancellation=Policy.model_validate(row["cancellation"]),
     )
 
 
@@ -147,6 +149,7 @@ async def priced_offers(db: Connection, offer_ids: Sequence[UUID]) -> dict[UUID,
                 starts_at=row["starts_at"],
                 picture=rules.picture(row["listing_id"], row["kind"], row["category"]),
                 by_hour=row["by_hour"],
+                cancellation=Policy.model_validate(row["cancellation"]),
             ),
             seasons=_seasons(row["seasons"]),
             pricing=Pricing.model_validate(row["pricing"]),
@@ -166,9 +169,9 @@ async def insert_listing(
             INSERT INTO listings (
                 id, kind, category, title_ru, title_en, description_ru, description_en,
                 city, address, timezone, starts_at, ends_at, attributes, currency, price_from,
-                external_id, seller_id, status, created_at, changed_at)
+                external_id, cancellation, seller_id, status, created_at, changed_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-                    nullif($16, ''), $17, 'draft', dvor_now(), dvor_now())
+                    nullif($16, ''), $17, $18, 'draft', dvor_now(), dvor_now())
             ON CONFLICT ON CONSTRAINT listings_pkey DO NOTHING
             """,
             *_columns(listing_id, draft),
@@ -185,7 +188,7 @@ async def update_listing(db: Connection, listing_id: UUID, draft: ListingDraft) 
             kind = $2, category = $3, title_ru = $4, title_en = $5,
             description_ru = $6, description_en = $7, city = $8, address = $9, timezone = $10,
             starts_at = $11, ends_at = $12, attributes = $13, currency = $14, price_from = $15,
-            external_id = coalesce(nullif($16, ''), external_id),
+            external_id = coalesce(nullif($16, ''), external_id), cancellation = $17,
             version = version + 1, changed_at = dvor_now()
         WHERE id = $1
         """,
@@ -212,6 +215,7 @@ def _columns(listing_id: UUID, draft: ListingDraft) -> tuple[Any, ...]:
         draft.currency,
         rules.price_from(draft.offers),
         draft.external_id,
+        draft.cancellation.model_dump(mode="json"),
     )
 
 

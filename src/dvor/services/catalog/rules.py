@@ -6,6 +6,7 @@ from itertools import pairwise
 from uuid import UUID
 from zoneinfo import available_timezones
 
+from dvor.contracts.cancellation import BEFORE, Policy
 from dvor.contracts.catalog import Kind, ListingDraft, ListingStatus, OfferDraft, Season
 from dvor.contracts.pricing import Discount
 from dvor.kernel.caller import Caller, Role
@@ -52,6 +53,8 @@ def check_draft(
         problems["place.timezone"] = gettext("This time zone is unknown.")
     if draft.place is not None and not draft.place.city:
         problems["place.city"] = gettext("Say in which city it is.")
+    if problem := _cancellation_problem(draft.cancellation, draft.kind):
+        problems["cancellation"] = problem
     for number, offer in enumerate(draft.offers):
         field = f"offers.{number}"
         problems |= _offer_problems(field, offer, draft.kind)
@@ -64,6 +67,14 @@ def check_draft(
         problems["offers"] = gettext("The same offer is named twice.")
     if problems:
         raise InvalidFields(problems=problems)
+
+
+def _cancellation_problem(policy: Policy, kind: Kind) -> str:
+    if kind is Kind.PRODUCT and any(step.until in BEFORE for step in policy.steps):
+        return gettext("Goods have no beginning: count from the purchase or until the handover.")
+    if any(step.fee > PRICE_MAX for step in policy.steps):
+        return gettext("This price is too high.")
+    return ""
 
 
 def _offer_problems(field: str, offer: OfferDraft, kind: Kind) -> dict[str, str]:

@@ -6,11 +6,13 @@ from uuid import UUID
 
 from dvor.contracts.identity import UserRegistered
 from dvor.contracts.inventory import WaitingLapsed, WaitingOffered
+from dvor.contracts.order_changes import LineRefund
 from dvor.contracts.orders import (
     LatePaymentReturned,
     OrderCancelled,
     OrderCreated,
     OrderDelivered,
+    OrderLinesCancelled,
     OrderPaid,
     PaymentFailed,
 )
@@ -49,7 +51,7 @@ async def payment_failed(tx: Tx, event: PaymentFailed) -> None:
 async def order_cancelled(tx: Tx, event: OrderCancelled) -> None:
     """Tell the customer, and those sellers who had been told of a sale."""
     details = {"number": event.number, "reason": event.reason}
-    refunded = {"refunded": event.refunded.model_dump()}
+    refunded = {"refunded": event.refunded.model_dump(), "refunds": _refunds(event.refunds)}
     mine = details | refunded | {"lines": _told(event)}
     await _tell(tx, "order_cancelled", event.order_id, [event.customer_id], mine)
     for seller in event.seller_ids:
@@ -61,6 +63,27 @@ async def late_payment_returned(tx: Tx, event: LatePaymentReturned) -> None:
     """Tell the customer what became of money that came too late."""
     details = {"number": event.number, "refunded": event.refunded.model_dump()}
     await _tell(tx, "late_payment_returned", event.order_id, [event.customer_id], details)
+
+
+async def order_lines_cancelled(tx: Tx, event: OrderLinesCancelled) -> None:
+    """Tell the customer what comes back and why; each seller what is free again."""
+    details = {
+        "number": event.number,
+        "order_id": str(event.order_id),
+        "reason": event.reason,
+        "refunded": event.refunded.model_dump(),
+        "refunds": _refunds(event.refunds),
+    }
+    await _tell(tx, "order_changed", event.change_id, [event.customer_id], details)
+    for seller_id in sorted({line.seller_id for line in event.refunds}):
+        theirs = tuple(line for line in event.refunds if line.seller_id == seller_id)
+        told = details | {"refunds": _refunds(theirs)}
+        del told["refunded"]
+        await _tell(tx, "sale_changed", event.change_id, [seller_id], told)
+
+
+def _refunds(lines: Sequence[LineRefund]) -> list[dict[str, Any]]:
+    return [line.model_dump(mode="json") for line in lines]
 
 
 async def order_delivered(tx: Tx, event: OrderDelivered) -> None:
@@ -118,6 +141,7 @@ HANDLERS = {
     OrderCancelled: order_cancelled,
     LatePaymentReturned: late_payment_returned,
     OrderDelivered: order_delivered,
+    OrderLinesCancelled: order_lines_cancelled,
     WaitingOffered: waiting_offered,
     WaitingLapsed: waiting_lapsed,
 }

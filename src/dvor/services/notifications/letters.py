@@ -41,7 +41,7 @@ def letter(
             "words": words,
             "name": contact.name,
             "language": contact.language,
-            "link": site + path(topic, subject_id),
+            "link": site + path(topic, subject_id, details),
             "other_link": site + words.other_path,
             "site": site,
         }

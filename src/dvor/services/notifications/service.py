@@ -108,7 +108,7 @@ def _notification(row: Record) -> Notification:
         topic=row["topic"],
         title=words.title,
         body=words.body,
-        path=path(row["topic"], row["subject_id"]),
+        path=path(row["topic"], row["subject_id"], row["details"]),
         read_at=row["read_at"],
         created_at=row["created_at"],
     )

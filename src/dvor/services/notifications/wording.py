@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from dvor.contracts.cancellation_words import rule
+from dvor.contracts.order_changes import LineRefund
 from dvor.contracts.orders import OrderedLine
 from dvor.contracts.waiting import Waiting
 from dvor.kernel.caller import current
@@ -47,6 +49,13 @@ _REASONS_FOR_SELLERS = {
 }
 
 
+_PART_REASONS = {
+    "customer": N_("You cancelled some of it; the rest stays booked."),
+    "seller": N_("The seller cancelled some of it; the rest stays booked."),
+    "admin": N_("The administrators of Dvor cancelled some of it; the rest stays booked."),
+}
+
+
 def wording(topic: str, details: Details) -> Wording:
     """A notification's words."""
     words = _WORDINGS[topic](details)
@@ -60,8 +69,10 @@ def wording(topic: str, details: Details) -> Wording:
     return replace(words, lines=lines.of_order(told), total=total)
 
 
-def path(topic: str, subject_id: UUID) -> str:
+def path(topic: str, subject_id: UUID, details: Details) -> str:
     """The page a notification is about."""
+    if "order_id" in details:
+        return f"/orders/{details['order_id']}"
     if topic.startswith("waiting_"):
         return "/waiting"
     return "/" if topic == "welcome" else f"/orders/{subject_id}"
@@ -120,6 +131,50 @@ def _late_payment_returned(details: Details) -> Wording:
         _("The order had been cancelled by then.") + " " + _money_back(details),
         _("Open the order"),
     )
+
+
+def _order_changed(details: Details) -> Wording:
+    return Wording(
+        _("Part of order {number} is cancelled", number=details["number"]),
+        " ".join(filter(None, (_reason(_PART_REASONS, details), _money_back(details)))),
+        _("Open the order"),
+    )
+
+
+def _sale_changed(details: Details) -> Wording:
+    what = ", ".join(_what(line) for line in _refunds(details))
+    return Wording(
+        _("Part of a sale cancelled: order {number}", number=details["number"]),
+        _("No longer booked: {what}. It is on offer again.", what=what),
+        _("Open the order"),
+    )
+
+
+def _refunds(details: Details) -> list[LineRefund]:
+    found = details.get("refunds", ())
+    return [LineRefund.model_validate(line, strict=False) for line in found]
+
+
+def _what(line: LineRefund) -> str:
+    language = current().language
+    words = line.title.of(language)
+    return f"{words} × {line.quantity}" if line.quantity > 1 else words
+
+
+def _explained(details: Details) -> str:
+    """Each line's refund and the rule that says so; nothing where all comes back anyway."""
+    told = [
+        _(
+            "{what}: {amount} of {paid} — {rule}.",
+            what=_what(line),
+            amount=shown(line.back, current().language),
+            paid=shown(line.paid, current().language),
+            rule=rule(line.rule, line.step, line.back.currency),
+        )
+        for line in _refunds(details)
+        if not line.in_full and line.paid.amount
+    ]
+    return " ".join(told)
 
 
 def _order_delivered(details: Details) -> Wording:
@@ -193,9 +248,11 @@ _WORDINGS: dict[str, Callable[[Details], Wording]] = {
     "payment_failed": _payment_failed,
     "order_cancelled": _order_cancelled,
     "late_payment_returned": _late_payment_returned,
+    "order_changed": _order_changed,
     "order_delivered": _order_delivered,
     "sale_paid": _sale_paid,
     "sale_cancelled": _sale_cancelled,
+    "sale_changed": _sale_changed,
     "waiting_offered": _waiting_offered,
     "waiting_lapsed": _waiting_lapsed,
 }
@@ -208,10 +265,11 @@ def _reason(reasons: dict[str, str], details: Details) -> str:
 
 
 def _money_back(details: Details) -> str:
-    refunded = Money(**details["refunded"])
+    refunded, explained = Money(**details["refunded"]), _explained(details)
     if not refunded.amount:
-        return _("Nothing was charged.")
-    return _("{refunded} is on its way back to your card.", refunded=_money(details["refunded"]))
+        return explained or _("Nothing was charged.")
+    back = _("{refunded} is on its way back to your card.", refunded=_money(details["refunded"]))
+    return f"{back} {explained}".strip()
 
 
 def _money(amount: dict[str, Any]) -> str:

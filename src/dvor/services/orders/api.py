@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import Header, Query, Request
 
+from dvor.contracts.order_changes import Cancellation, Cuts
 from dvor.contracts.orders import (
     Cart,
     LineQuantity,
@@ -17,7 +18,7 @@ from dvor.contracts.orders import (
 )
 from dvor.kernel.http import api_router, contract
 from dvor.kernel.http.front import TooLarge
-from dvor.kernel.messages import Int, Message
+from dvor.kernel.messages import Int, Message, Minor
 from dvor.kernel.webhooks import BODY_BYTES_MAX
 
 carts = api_router(prefix="/cart", tags=["cart"])
@@ -45,6 +46,17 @@ class OrderDraft(Message):
     """What to order at once."""
 
     lines: tuple[Wish, ...]
+
+
+class CancellationRequest(Message):
+    """What to cancel; nothing named: everything that is left."""
+
+    lines: Cuts = ()
+    back: Minor | None = None
+    """What the customer was told would come back: nothing happens if it would be otherwise."""
+
+
+EVERYTHING = CancellationRequest()
 
 
 @carts.get("")
@@ -115,10 +127,21 @@ async def wait(order_id: UUID, after: int, orders: OrdersContract) -> Order:
     return await orders.wait(order_id, after)
 
 
+# It changes nothing, so that nothing can be repeated; a list of lines does not fit an address.
+@router.post("/{order_id}/cancellation-preview", openapi_extra={"x-idempotency": "none"})
+async def preview_cancellation(
+    order_id: UUID, orders: OrdersContract, asked: CancellationRequest = EVERYTHING
+) -> Cancellation:
+    """What would come back, line by line, with the rule that says so."""
+    return await orders.preview_cancellation(order_id, asked.lines)
+
+
 @router.post("/{order_id}/cancel")
-async def cancel(order_id: UUID, orders: OrdersContract) -> Order:
-    """Cancel an order."""
-    return await orders.cancel(order_id)
+async def cancel(
+    order_id: UUID, orders: OrdersContract, asked: CancellationRequest = EVERYTHING
+) -> Order:
+    """Cancel an order, or some of it."""
+    return await orders.cancel(order_id, asked.lines, asked.back)
 
 
 @router.post("/{order_id}/deliver")

@@ -284,6 +284,7 @@ def _line(stored: StoredLine, priced: PricedLine, problem: str) -> CartLine:
         timezone=priced.offer.timezone,
         parts=priced.parts,
         deposit=priced.deposit,
+        cancellation=priced.offer.cancellation,
         hours=stored.hours,
         seats=stored.seats,
     )

@@ -44,10 +44,11 @@ async def cart_lines(db: Connection, cart_id: UUID) -> list[StoredLine]:
         " FROM cart_lines WHERE cart_id = $1 ORDER BY position",
         cart_id,
     )
-    return [_stored(row) for row in rows]
+    return [stored(row) for row in rows]
 
 
-def _stored(row: Record) -> StoredLine:
+def stored(row: Record) -> StoredLine:
+    """A line as its row says."""
     hours = None
     if row["hours_from"]:
         hours = HourRange(start=row["hours_from"], end=row["hours_until"])
@@ -158,8 +159,8 @@ async def insert_order(
         "INSERT INTO order_lines (id, order_id, position, offer_id, listing_id, seller_id, kind,"
         " title, name, picture, quantity, start_date, end_date, starts_at, timezone, units,"
         " day_prices, unit_price, total, parts, deposit, seats,"
-        " hours_from, hours_until) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,"
-        "$17,$18,$19,$20,$21,$22,$23,$24)",
+        " hours_from, hours_until, cancellation) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,"
+        "$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25)",
         [
             (
                 ids.derived(order_id, "line", position),
@@ -185,6 +186,7 @@ async def insert_order(
                 line.deposit.amount if line.deposit else 0,
                 list(seats[position]),
                 *_ends(line.hours),
+                line.offer.cancellation.model_dump(mode="json"),
             )
             for position, line in enumerate(quote.lines)
         ],
@@ -220,7 +222,8 @@ SELECT o.*, (
     SELECT json_agg(l ORDER BY l.position) FROM (
         SELECT id, offer_id, listing_id, seller_id, kind, title, name, picture, quantity,
             start_date, end_date, starts_at, timezone, units, unit_price, total, parts, deposit,
-            seats, hours_from, hours_until, position
+            seats, hours_from, hours_until, cancellation, cancelled, cancelled_seats,
+            refunded, position
         FROM order_lines WHERE order_id = o.id
     ) l
 ) AS lines, (
@@ -258,7 +261,7 @@ async def line_wishes(db: Connection, order_id: UUID) -> list[StoredLine]:
         " FROM order_lines WHERE order_id = $1 ORDER BY position",
         order_id,
     )
-    return [_stored(row) for row in rows]
+    return [stored(row) for row in rows]
 
 
 async def seller_ids(db: Connection, order_id: UUID) -> tuple[UUID, ...]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from dvor.contracts.catalog import Quote, QuoteLine
 from dvor.contracts.inventory import Claim, LimitReached
-from dvor.contracts.orders import CartFull, OrderStatus, Wish
+from dvor.contracts.orders import CartFull, NotCancellable, OrderStatus, Wish
 from dvor.contracts.payments import PaymentStatus
 from dvor.kernel.periods import DateRange, HourRange
 
@@ -57,9 +57,10 @@ class StoredLine:
         quantity = min(self.quantity + more, QUANTITY_MAX)
         return replace(self, quantity=quantity, seats=self.seats + new)
 
-    def of(self, quantity: int) -> "StoredLine":
-        """This line with another quantity; of too many seats the first ones stay."""
-        return replace(self, quantity=quantity, seats=self.seats[:quantity])
+    def of(self, quantity: int, seats: tuple[str, ...] | None = None) -> "StoredLine":
+        """This line with another quantity; of too many seats the first ones stay, or `seats`."""
+        kept = self.seats[:quantity] if seats is None else seats
+        return replace(self, quantity=quantity, seats=kept)
 
 
 def joined(lines: Sequence[StoredLine], extra: Iterable[StoredLine]) -> list[StoredLine]:
@@ -113,6 +114,13 @@ def seats_held(wishes: Iterable[Wish], held: Iterable[Claim]) -> list[tuple[str,
     left = iter(held)
     found = [tuple(islice(left, len(tuple(_claims(wish))))) for wish in wishes]
     return [tuple(seat for claim in claims for seat in claim.seats) for claims in found]
+
+
+def check_cancellable(status: str, pending: str | None, *, whole: bool) -> None:
+    """Refuse with NotCancellable what is over or under way, and parts of what is not paid."""
+    known = OrderStatus(status)
+    if pending or known not in CANCELLABLE or not (whole or known is OrderStatus.PAID):
+        raise NotCancellable
 
 
 def sellers(quote: Quote) -> tuple[UUID, ...]:

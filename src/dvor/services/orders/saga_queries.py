@@ -128,12 +128,26 @@ async def paid(tx: Tx, order: Record) -> bool:
     )
 
 
+async def changed(tx: Tx, order: Record, back: int) -> bool:
+    """A change of a paid order is done; False when the order has moved on."""
+    return bool(
+        await tx.execute(
+            "UPDATE orders SET refunded_amount = refunded_amount + $3, pending_action = NULL,"
+            " pending_since = NULL, change_id = NULL, due_at = NULL, version = version + 1"
+            " WHERE id = $1 AND epoch = $2",
+            order["id"],
+            order["epoch"],
+            back,
+        )
+    )
+
+
 async def cancelled(tx: Tx, order: Record, refunded: int) -> bool:
     """-> cancelled; False when the order has moved on."""
     return bool(
         await tx.execute(
             "UPDATE orders SET status = 'cancelled', refunded_amount = $3, pending_action = NULL,"
-            " pending_since = NULL, due_at = NULL, version = version + 1"
+            " pending_since = NULL, change_id = NULL, due_at = NULL, version = version + 1"
             " WHERE id = $1 AND epoch = $2",
             order["id"],
             order["epoch"],

@@ -2,18 +2,19 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from uuid import UUID
 
 from pydantic import ValidationError
 
 from dvor.contracts.catalog import Catalog
 from dvor.contracts.inventory import Inventory
+from dvor.contracts.order_changes import Cancellation, Cuts
 from dvor.contracts.orders import (
     BadSignature,
     Cart,
     CartChanged,
     EmptyCart,
-    NotCancellable,
     NotDeliverable,
     Order,
     OrderCreated,
@@ -33,9 +34,9 @@ from dvor.contracts.payments import Payments, Webhook
 from dvor.kernel import clock, ids, webhooks
 from dvor.kernel.caller import Role, current, require_role, require_user
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Database, Tx, caller_key
+from dvor.kernel.db import Database, Record, Tx, caller_key
 from dvor.kernel.tasks import hinted
-from dvor.services.orders import queries, rules, saga_queries, views
+from dvor.services.orders import change_queries, changes, queries, rules, saga_queries, views
 from dvor.services.orders.carts import Carts, StoredCart
 from dvor.services.orders.saga import Saga
 from dvor.services.orders.steps import Steps
@@ -201,24 +202,48 @@ class OrdersService:
         rows = await queries.sales(self.db, hold_ids, seller)
         return Sales(items=tuple(Sale(**row) for row in rows))
 
-    async def cancel(self, order_id: UUID) -> Order:
-        """Free every line, give the money back."""
-        who = await self._acting_on(order_id)
+    async def preview_cancellation(self, order_id: UUID, cuts: Cuts = ()) -> Cancellation:
+        """What `cancel` would do now."""
+        rows = await change_queries.lines(self.db, order_id)
+        who = await self._acting_on(order_id, cuts, rows)
+        row = await queries.state(self.db, order_id)
+        assert row is not None
+        planned = changes.plan(rows, cuts, who, clock.now())
+        rules.check_cancellable(row["status"], row["pending_action"], whole=planned.whole)
+        return planned.shown(charged=row["status"] == OrderStatus.PAID)
+
+    async def cancel(self, order_id: UUID, cuts: Cuts = (), back: int | None = None) -> Order:
+        """Free lines, give back what their policies say."""
+        change_id = caller_key("change", order_id)
+        rows = await change_queries.lines(self.db, order_id)
+        await self._acting_on(order_id, cuts, rows)
         await self.saga.finish(order_id)
         begun = None
         async with self.db.tx("orders.cancel_begun") as tx:
             row = await queries.locked(tx, order_id)
             assert row is not None
-            if row["status"] != OrderStatus.CANCELLED:
-                if OrderStatus(row["status"]) not in rules.CANCELLABLE or row["pending_action"]:
-                    raise NotCancellable
-                begun = await saga_queries.begin(tx, row, "cancel", who)
+            done = await change_queries.change(tx, change_id) is not None
+            if row["status"] != OrderStatus.CANCELLED and not done:
+                rows = await change_queries.lines(tx, order_id)
+                who = await self._acting_on(order_id, cuts, rows)
+                planned = changes.plan(rows, cuts, who, clock.now())
+                rules.check_cancellable(row["status"], row["pending_action"], whole=planned.whole)
+                if row["status"] == OrderStatus.PAID:
+                    await self.steps.changes.begin(tx, row, change_id, who, planned, back)
+                whole = planned.whole
+                action = "cancel" if whole else "change"
+                begun = await saga_queries.begin(tx, row, action, who if whole else None)
         if begun:
             await self.saga.move(begun)
         return await self.order(order_id)
 
-    async def _acting_on(self, order_id: UUID) -> str:
-        """As what the caller may act on the whole order: customer, its only seller or admin."""
+    async def _acting_on(
+        self, order_id: UUID, cuts: Cuts = (), rows: Sequence[Record] | None = None
+    ) -> str:
+        """As what the caller may act on an order: customer, admin, its only seller.
+
+        With `cuts` also a seller of all of these lines.
+        """
         user = require_user()
         row = await queries.state(self.db, order_id)
         if row is not None:
@@ -226,8 +251,13 @@ class OrdersService:
                 return "customer"
             if current().is_admin():
                 return "admin"
-            if await queries.seller_ids(self.db, order_id) == (user,):
-                return "seller"
+            if rows is None:
+                rows = await change_queries.lines(self.db, order_id)
+            named = {cut.line_id for cut in cuts}
+            if any(line["seller_id"] == user for line in rows):
+                of_others = {line["id"] for line in rows if line["seller_id"] != user}
+                if not of_others or (named and not named & of_others):
+                    return "seller"
         raise UnknownOrder
 
     async def deliver(self, order_id: UUID) -> Order:

@@ -31,6 +31,7 @@ from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound
 from dvor.kernel.money import Money
 from dvor.services.orders import queries, rules, saga_queries, views
+from dvor.services.orders.changes import Changes, explained
 
 REFUSED = (Conflict, Gone, Invalid, NotFound)
 """Definite refusals: trying again would not help."""
@@ -46,6 +47,7 @@ class Steps:
         self.settings = settings
         self.inventory = inventory
         self.payments = payments
+        self.changes = Changes(db, inventory, payments)
 
     async def do(self, order: Record) -> Record | None:
         """The next step of an order that is ours. Raises Unavailable: then it is done again."""
@@ -56,6 +58,8 @@ class Steps:
                 return await self._settle(order)
             case "cancel":
                 return await self._cancel(order)
+            case "change":
+                return await self.changes.cut(order)
             case None:
                 return await self._look(order)
             case unknown:
@@ -142,6 +146,7 @@ class Steps:
             await self.inventory.confirm(order["hold_id"])
 
     async def _cancel(self, order: Record) -> None:
+        change = await self.changes.asked(order["change_id"]) if order["change_id"] else None
         refunded = await self._let_money_go(order)
         await self.inventory.release(order["hold_id"])
         sellers = await queries.seller_ids(self.db, order["id"])
@@ -161,6 +166,8 @@ class Steps:
                 )
                 return
             await queries.note(tx, order["id"], "cancelled", reason=order["cancel_reason"])
+            if change:
+                await self.changes.mark(tx, order, change)
             if refunded:
                 await queries.note(
                     tx, order["id"], "refunded", amount=str(refunded), currency=order["currency"]
@@ -174,11 +181,14 @@ class Steps:
                     reason=order["cancel_reason"],
                     refunded=given_back,
                     lines=await self.told(tx, order["id"]),
+                    refunds=explained(change) if change else (),
                 )
             )
 
     async def _let_money_go(self, order: Record) -> int:
-        """Close the payment, or give back what was taken; answers how much was given back."""
+        """Close the payment, or give back what was taken; answers how much was given back in all."""
+        if order["change_id"]:  # cancelled when it was paid: what comes back is settled
+            return order["refunded_amount"] + await self.changes.give_back(order["change_id"])
         payment = await self.payment_of(order)
         if not rules.refundable(payment.status):
             try:

@@ -67,10 +67,16 @@ def order(row: Record, viewer: Viewer, now: datetime) -> Order:
         pay_path=row["pay_path"] if open_ else "",
         pay_until=row["pay_until"] if open_ else None,
         cancellable=viewer.may_act and status in CANCELLABLE and row["pending_action"] is None,
-        timeline=tuple(row["timeline"] or ()),
+        timeline=tuple(entry for entry in row["timeline"] or () if _may_read(entry, lines, viewer)),
         version=row["version"],
         created_at=row["created_at"],
     )
+
+
+def _may_read(entry: dict[str, Any], lines: list[OrderLine], viewer: Viewer) -> bool:
+    """Sellers read what happened to the whole order and to their own lines."""
+    line_id = entry["details"].get("line")
+    return viewer.seller_id is None or not line_id or line_id in {str(line.id) for line in lines}
 
 
 def _line(line: dict[str, Any], currency: str) -> OrderLine:
@@ -103,6 +109,12 @@ def _line(line: dict[str, Any], currency: str) -> OrderLine:
             if line["deposit"]
             else None,
             "seats": line["seats"],
+            "cancellation": line["cancellation"],
+            "cancelled": line["cancelled"],
+            "cancelled_seats": line["cancelled_seats"],
+            "refunded": {"amount": line["refunded"], "currency": currency}
+            if line["refunded"]
+            else None,
         }
     )
 

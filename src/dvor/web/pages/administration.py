@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from dvor.contracts.catalog import Catalog, Kind, Search
 from dvor.contracts.identity import AdminAction, Identity, LastAdmin, UserSearch
-from dvor.contracts.orders import NotCancellable, Orders, OrderSearch, Viewpoint
+from dvor.contracts.orders import Orders, OrderSearch, Viewpoint
 from dvor.contracts.payments import Payments, PaymentSearch
 from dvor.kernel import caller
 from dvor.kernel.caller import Role
@@ -19,7 +19,8 @@ from dvor.kernel.texts import refusal as said
 from dvor.web import notices
 from dvor.web.context import Cursor, Visiting, members_router
 from dvor.web.forms import attempt
-from dvor.web.pages.purchases import charged, status_of, story
+from dvor.web.pages import cancel_form
+from dvor.web.pages.purchases import status_of, story
 from dvor.web.pages.selling import kind_of, listing_status_of
 
 router = members_router("/admin")
@@ -174,27 +175,15 @@ async def show_order(
 async def ask_to_cancel(order_id: UUID, visit: Visiting, orders: OrdersHere) -> Response:
     """Say what cancelling does, and ask."""
     caller.require_role(Role.ADMIN)
-    order = await orders.order(order_id)
-    if not order.cancellable:
-        return RedirectResponse(f"/admin/orders/{order_id}", 303)
     place = f"/admin/orders/{order_id}"
-    return await visit.page(
-        "orders/cancel.html", order=order, charged=charged(order), place=place, mine=False
-    )
+    return await cancel_form.ask(visit, orders, order_id, place, mine=False)
 
 
 @router.post("/orders/{order_id}/cancel")
 async def cancel_order(order_id: UUID, request: Request, orders: OrdersHere) -> Response:
     """Cancel as an admin."""
     caller.require_role(Role.ADMIN)
-    order = await attempt(orders.cancel(order_id), NotCancellable)
-    if isinstance(order, Refusal):
-        notice = notices.Notice("refused", said(order))
-    else:
-        notice = notices.Notice(
-            "done", _("The order is cancelled, the customer gets the money back.")
-        )
-    return _told(request, f"/admin/orders/{order_id}", notice)
+    return await cancel_form.cancel(request, orders, order_id, f"/admin/orders/{order_id}")
 
 
 @router.get("/payments")

@@ -25,7 +25,7 @@ from dvor.kernel.messages import Minor
 from dvor.kernel.money import Money
 from dvor.kernel.texts import gettext as _
 from dvor.web.forms import Form, typed_amount
-from dvor.web.pages import price_form, rules_form
+from dvor.web.pages import cancellation_form, price_form, rules_form
 
 OFFERS_MAX = 30
 SEASONS_MAX = 60
@@ -53,9 +53,8 @@ class Filled:
 def empty(kind: Kind) -> Form:
     """The form of a new listing: one offer, one attribute."""
     zone = "Europe/Moscow"
-    return Form(
-        {"kind": kind, "currency": "RUB", "timezone": zone, "offers": "1", "attributes": "1"}
-    )
+    values = {"kind": kind, "currency": "RUB", "timezone": zone, "offers": "1", "attributes": "1"}
+    return Form(values | cancellation_form.empty())
 
 
 def shown(listing: Listing, supplies: Supplies, rules: OfferRulesList, language: str) -> Form:
@@ -74,6 +73,7 @@ def shown(listing: Listing, supplies: Supplies, rules: OfferRulesList, language:
         "attributes": str(max(len(listing.attributes), 1)),
     }
     values |= _both("title", listing.title) | _both("description", listing.description)
+    values |= cancellation_form.shown(listing, language)
     zone = ZoneInfo(values["timezone"])
     values |= {
         "starts_at": _local(listing.starts_at, zone),
@@ -168,6 +168,7 @@ def read(form: Form, kind: Kind, categories: Categories) -> Filled | None:
             form.refuse("ends_at", _("It cannot end before it begins."))
     offers, quantities, rules = _offers(form, kind, currency)
     description, attributes = _text(form, "description", 20_000), _attributes(form)
+    cancellation = cancellation_form.read(form, kind, currency)
     if form.refused:
         return None
     try:
@@ -182,6 +183,7 @@ def read(form: Form, kind: Kind, categories: Categories) -> Filled | None:
             attributes=attributes,
             currency=currency,
             offers=offers,
+            cancellation=cancellation,
         )
     except ValidationError as error:
         form.blame(error, {})
@@ -207,6 +209,8 @@ def blame(form: Form, refused: InvalidFields) -> None:
         found = re.fullmatch(r"offers\.(\d+)\.(.+)", path)
         if found and found[2] in _FIELDS:
             form.refuse(f"offer-{found[1]}-{_FIELDS[found[2]]}", problem)
+        elif path == "cancellation":
+            form.refuse("cancel", problem)
         else:
             form.trouble = problem
 

@@ -17,7 +17,7 @@ from dvor.kernel import caller, clock
 from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.http import contract, page_router
 from dvor.kernel.money import Money, decimal
-from dvor.web import booking, calendars, hours, seating
+from dvor.web import booking, calendars, cancelling, hours, seating
 from dvor.web.context import Visiting, guest_of, settings_of, templates
 from dvor.web.forms import Form, attempt, clean
 from dvor.web.pages.shopping import wishes_of
@@ -73,6 +73,7 @@ async def show(
         hold_minutes=settings_of(request).hold_ttl_seconds // 60,
         own=caller.current().user_id == listing.seller_id,
         terms=await booking.asked_of(listing, inventory),
+        cancelling=cancelling.of_listing(listing, box.period),
     )  # fmt: skip
 
 

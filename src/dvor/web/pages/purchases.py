@@ -11,7 +11,6 @@ from fastapi.responses import RedirectResponse, Response
 
 from dvor.contracts.identity import Identity
 from dvor.contracts.orders import (
-    NotCancellable,
     Order,
     Orders,
     OrderSearch,
@@ -21,11 +20,10 @@ from dvor.contracts.orders import (
 from dvor.kernel import caller
 from dvor.kernel.errors import NotFound, Refusal, Unauthenticated
 from dvor.kernel.http import contract
-from dvor.kernel.texts import gettext as _
-from dvor.kernel.texts import refusal as said
-from dvor.web import live, notices
+from dvor.web import live
 from dvor.web.context import Cursor, Visit, Visiting, members_router, settings_of
 from dvor.web.forms import attempt
+from dvor.web.pages import cancel_form
 from dvor.web.words import sentence
 
 router = members_router()
@@ -120,31 +118,13 @@ async def _gone(visit: Visit, identity: Identity, token: str) -> bool:
 @router.get("/orders/{order_id}/cancel")
 async def ask_to_cancel(order_id: UUID, visit: Visiting, orders: OrdersHere) -> Response:
     """Say what cancelling does, and ask."""
-    order = await orders.order(order_id)
-    if not order.cancellable:
-        return RedirectResponse(f"/orders/{order.id}", 303)
-    return await visit.page(
-        "orders/cancel.html",
-        order=order,
-        charged=charged(order),
-        place=f"/orders/{order_id}",
-        mine=True,
-    )
+    return await cancel_form.ask(visit, orders, order_id, f"/orders/{order_id}", mine=True)
 
 
 @router.post("/orders/{order_id}/cancel")
 async def cancel_order(order_id: UUID, request: Request, orders: OrdersHere) -> Response:
-    """Cancel."""
-    order = await attempt(orders.cancel(order_id), NotCancellable)
-    if isinstance(order, Refusal):
-        notice = notices.Notice("refused", said(order))
-    else:
-        notice = notices.Notice(
-            "done", _("The order is cancelled. Everything in it is free again.")
-        )
-    response = RedirectResponse(f"/orders/{order_id}", 303)
-    notices.leave(request, response, notice)
-    return response
+    """Cancel what was chosen."""
+    return await cancel_form.cancel(request, orders, order_id, f"/orders/{order_id}")
 
 
 def story(order: Order, *, for_seller: bool = False) -> dict[str, Any]:
@@ -157,6 +137,8 @@ def story(order: Order, *, for_seller: bool = False) -> dict[str, Any]:
         "order": order,
         "timeline": told,
         "charged": charged(order),
+        "partly": any(0 < line.cancelled < line.quantity for line in order.lines)
+        or 0 < sum(bool(line.cancelled) for line in order.lines) < len(order.lines),
         "waiting": cancelling or order.status in (OrderStatus.CREATED, OrderStatus.PROCESSING),
         "cancelling": cancelling,
         "ended": order.status in ENDED,

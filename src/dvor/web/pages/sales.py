@@ -11,7 +11,6 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from dvor.contracts.identity import Identity
 from dvor.contracts.orders import (
-    NotCancellable,
     NotDeliverable,
     OrderCard,
     Orders,
@@ -29,7 +28,8 @@ from dvor.kernel.texts import refusal as said
 from dvor.web import notices
 from dvor.web.context import Cursor, Visiting, members_router
 from dvor.web.forms import attempt
-from dvor.web.pages.purchases import charged, status_of, story
+from dvor.web.pages import cancel_form
+from dvor.web.pages.purchases import status_of, story
 from dvor.web.words import ORDER_STATUSES
 
 router = members_router("/selling")
@@ -104,29 +104,14 @@ async def deliver_order(order_id: UUID, request: Request, orders: OrdersHere) ->
 async def ask_to_cancel_sale(order_id: UUID, visit: Visiting, orders: OrdersHere) -> Response:
     """Say what cancelling does, and ask."""
     caller.require_role(Role.SELLER)
-    order = await orders.order(order_id)
-    if not order.cancellable:
-        return RedirectResponse(f"/selling/orders/{order_id}", 303)
-    return await visit.page(
-        "orders/cancel.html",
-        order=order,
-        charged=charged(order),
-        place=f"/selling/orders/{order_id}",
-        mine=False,
-    )
+    place = f"/selling/orders/{order_id}"
+    return await cancel_form.ask(visit, orders, order_id, place, mine=False)
 
 
 @router.post("/orders/{order_id}/cancel")
 async def cancel_sale(order_id: UUID, request: Request, orders: OrdersHere) -> Response:
     """Cancel as the seller."""
-    order = await attempt(orders.cancel(order_id), NotCancellable)
-    if isinstance(order, Refusal):
-        notice = notices.Notice("refused", said(order))
-    else:
-        notice = notices.Notice(
-            "done", _("The order is cancelled, the customer gets the money back.")
-        )
-    return _told(request, f"/selling/orders/{order_id}", notice)
+    return await cancel_form.cancel(request, orders, order_id, f"/selling/orders/{order_id}")
 
 
 def sales(

@@ -34,7 +34,7 @@ from dvor.kernel.texts import refusal as said
 from dvor.web import calendars, notices
 from dvor.web.context import Cursor, Visit, Visiting, members_router
 from dvor.web.forms import Form, attempt, typed
-from dvor.web.pages import listing_form, price_form, rules_form
+from dvor.web.pages import cancellation_form, listing_form, price_form, rules_form
 from dvor.web.pages.listing_form import Filled
 from dvor.web.pages.sales import sales
 
@@ -227,6 +227,9 @@ async def _form_page(
         zones=listing_form.zone_words(),
         currencies=[(code, code) for code in listing_form.CURRENCIES],
         languages=listing_form.languages(),
+        cancel_options=cancellation_form.options(kind),
+        cancel_anchors=cancellation_form.anchors(kind),
+        cancel_rows=cancellation_form.rows(form),
         waited=waited,
     )
 
