@@ -12,6 +12,7 @@ TRANSACTIONS = (
     "orders.cart_changed",
     "orders.delivered",
     "orders.guest_cart_joined",
+    "orders.lines_cancelled",
     "orders.look_cancels",
     "orders.paid",
     "orders.payment_requested",

@@ -18,6 +18,7 @@ LISTENERS: dict[tuple[str, str], tuple[str, ...]] = {
         "orders.order_cancelled.v1",
         "orders.order_created.v1",
         "orders.order_delivered.v1",
+        "orders.order_lines_cancelled.v1",
         "orders.order_paid.v1",
         "orders.payment_failed.v1",
     ),

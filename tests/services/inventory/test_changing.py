@@ -124,8 +124,9 @@ class TestHoldBeyond:
         wider = (units(room, 1, nights(2, 8)), units(goods))
         for confirmed in (False, True):
             extra = ids.new()
-            for _ in range(2):
-                hold = await scene.for_orders.hold_beyond(extra, wider, hold_id)
+            hold = await scene.for_orders.hold_beyond(extra, wider, hold_id)
+            again = await scene.for_orders.hold_beyond(extra, wider, hold_id)
+            assert (again.id, again.claims) == (hold.id, hold.claims)
             dates = [claim.dates for claim in hold.claims]
             assert dates == [nights(2, 3), nights(6, 8)]
             with pytest.raises(SoldOut):
