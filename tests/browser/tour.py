@@ -179,7 +179,14 @@ def _admin(court: Court) -> list[Stop]:
         Stop("admin-order", order, "admin"),
         Stop("admin-order-cancel", f"{order}/cancel", "admin"),
         Stop("admin-payments", "/admin/payments", "admin"),
-        Stop("admin-audit", "/admin/audit", "admin"),
+        Stop(
+            "admin-audit",
+            "/admin/audit",
+            "admin",
+            # What is examined is named as operators know it: databases, a header of mails.
+            english=("catalog", "identity", "inventory", "notifications", "orders", "payments")
+            + ("ID", "Message"),
+        ),
     ]
 
 

@@ -41,7 +41,7 @@ BATCH_MAX = 512
 """Requests in one transaction."""
 QUEUE_MAX = 10_000
 """Requests that may wait: about a second's work of a small machine."""
-QUEUE_MAX_OF_ONE = 16
+QUEUE_MAX_OF_ONE = 100
 """Holds of one customer that may wait at once: nobody's program fills the queue before the others."""
 LANES = 2
 """Transactions at once: while one commits, the next is being decided."""
