@@ -184,8 +184,10 @@ def _admin(court: Court) -> list[Stop]:
             "/admin/audit",
             "admin",
             # What is examined is named as operators know it: databases, a header of mails.
-            english=("catalog", "identity", "inventory", "notifications", "orders", "payments")
-            + ("ID", "Message"),
+            english=(
+                *("catalog", "identity", "inventory", "notifications", "orders", "payments"),
+                *("ID", "Message"),
+            ),
         ),
     ]
 
