@@ -94,6 +94,8 @@ class Shopper:
         else:
             await self.page.locator("#when button").click()
         await expect(self.page).to_have_url(re.compile(f"end={choice.dates[1]}"))
+        # Both dates ask; the box that the second answer brings is the one to write into.
+        await expect(self.page.locator(".htmx-request, .htmx-settling")).to_have_count(0)
 
     async def free(self, choice: Choice) -> int:
         """How many the open page says can be had."""

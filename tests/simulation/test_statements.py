@@ -13,7 +13,7 @@ from tests.simulation.stage import Stage
 
 PLACING_MOST = 28
 PAYING_MOST = 38
-CANCELLING_MOST = 32
+CANCELLING_MOST = 38
 """Statements of all services together for one order alone, begin and commit counted."""
 
 
