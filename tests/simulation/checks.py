@@ -1,5 +1,6 @@
 """What must be true of an order when all is over, whatever happened on the way."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -48,29 +49,40 @@ async def wind_up(stage: Stage) -> None:
 
 async def facts(stage: Stage, order_id: UUID) -> dict[str, Any]:
     """An order, its money and its booking, from the tables of three services."""
-    order = await stage.db("orders").fetchrow("SELECT * FROM orders WHERE id = $1", order_id)
-    payment = await stage.db("payments").fetchrow(
-        "SELECT status, captured, refunded FROM payments WHERE order_id = $1", order_id
+    return (await facts_of(stage, (order_id,)))[order_id]
+
+
+async def facts_of(stage: Stage, order_ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
+    """The same of many orders, in the order of their ids."""
+    ours, holds, money = sorted(order_ids), stage.db("inventory"), stage.db("payments")
+    orders = await stage.db("orders").fetch(
+        "SELECT id, status, pending_action, refunded_amount, hold_id,"
+        " (SELECT array_agg(what ORDER BY id) FROM order_history WHERE order_id = orders.id)"
+        " AS history, (SELECT array_agg(type ORDER BY version) FROM outbox"
+        " WHERE aggregate = orders.id) AS events"
+        " FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id",
+        ours,
     )
-    hold = await stage.db("inventory").fetchval(
-        "SELECT status FROM holds WHERE id = $1", order["hold_id"]
+    paid = await money.fetch("SELECT * FROM payments WHERE order_id = ANY($1::uuid[])", ours)
+    payments = {row["order_id"]: row for row in paid}
+    held = await holds.fetch(
+        "SELECT id, status FROM holds WHERE id = ANY($1::uuid[])",
+        [row["hold_id"] for row in orders],
     )
-    history = await stage.db("orders").fetch(
-        "SELECT what FROM order_history WHERE order_id = $1 ORDER BY id", order_id
-    )
-    events = await stage.db("orders").fetch(
-        "SELECT type FROM outbox WHERE aggregate = $1 ORDER BY version", order_id
-    )
+    statuses = {row["id"]: row["status"] for row in held}
     return {
-        "status": order["status"],
-        "pending": order["pending_action"],
-        "payment": payment["status"],
-        "captured": payment["captured"],
-        "refunded": payment["refunded"],
-        "given_back": order["refunded_amount"],
-        "hold": hold,
-        "history": [row["what"] for row in history],
-        "events": [row["type"] for row in events],
+        row["id"]: {
+            "status": row["status"],
+            "pending": row["pending_action"],
+            "payment": payments[row["id"]]["status"],
+            "captured": payments[row["id"]]["captured"],
+            "refunded": payments[row["id"]]["refunded"],
+            "given_back": row["refunded_amount"],
+            "hold": statuses.get(row["hold_id"]),
+            "history": row["history"] or [],
+            "events": row["events"] or [],
+        }
+        for row in orders
     }
 
 

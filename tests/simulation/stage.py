@@ -40,6 +40,7 @@ from dvor.kernel.db import raw_connection
 from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.money import Money
 from dvor.kernel.process import Process
+from dvor.services.inventory import memory
 from dvor.services.orders import saga
 from dvor.topology import SERVICES
 
@@ -354,6 +355,12 @@ class Stage:
         """Let notifications take what was published."""
         return bool(await self.process.consumers["notifications"].take_batch("orders"))
 
+    async def tell_all(self) -> None:
+        """Publish whatever is left to tell, of all services."""
+        for relay in self.process.relays.values():
+            while await relay.publish_batch():
+                pass
+
     async def forget_the_dead(self) -> None:
         """Leases of tasks, which go by real time, have lapsed."""
         for name in ("payments", "notifications", "orders", "inventory"):
@@ -438,6 +445,9 @@ async def open_stage(template: Settings, number: int = 0) -> AsyncIterator[Stage
         patch.setattr(clock, "now", lambda: BEGINNING + clock.shift())
         dice, ticks = random.Random(number), count(BEGINNING.timestamp() * 1e9, 1e6)
         patch.setattr(ids, "os", SimpleNamespace(urandom=dice.randbytes))
+        ids._ahead.clear()
+        virtual = SimpleNamespace(monotonic=lambda: clock.shift().total_seconds())
+        patch.setattr(memory, "time", virtual)
         patch.setattr(ids, "time", SimpleNamespace(time_ns=lambda: int(next(ticks))))
         random.seed(number)
         patch.setattr(tasks, "BATCH", 1)
@@ -462,6 +472,7 @@ async def open_stage(template: Settings, number: int = 0) -> AsyncIterator[Stage
             yield stage
         finally:
             points.watch(None)
+            ids._ahead.clear()
             await process.close()
             clock.follow(timedelta())
             async with raw_connection(template.database_url) as admin:

@@ -10,7 +10,12 @@ from pathlib import Path
 from dvor.cli import ROOT, assets
 from dvor.cli.problems import Problem
 
-TIERS = ("default", "nightly", "sabotage")
+TIERS = ("default", "nightly")
+PROGRAMS = {
+    "sabotage": "tests.score",
+    "simulation": "tests.simulation.runs",
+}
+"""Words after `./dvor test` that run a program of the tests instead of pytest."""
 TEST_PROCESSES = 2
 """Run the whole suite in so many: a test waits for servers and browsers half of its time."""
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -27,15 +32,15 @@ _CHECKS = {
 def test(arguments: Sequence[str]) -> int:
     """Run pytest; answers its exit code. The first argument may name a tier, others go to pytest.
 
-    `sabotage` is no pytest: it takes guards away (those named after it, or all) and prints which
-    are missed.
+    Some are no pytest: `sabotage` takes guards away (those named after it, or all) and prints which
+    are missed; `simulation --seed 7` plays checkouts on a virtual clock.
     """
     tier, rest = "default", list(arguments)
     if rest and rest[0] in TIERS:
         tier = rest.pop(0)
     assets.build()
-    if tier == "sabotage":
-        words = [sys.executable, "-m", "tests.score", *rest]
+    if rest and rest[0] in PROGRAMS:
+        words = [sys.executable, "-m", PROGRAMS[rest[0]], *rest[1:]]
         return subprocess.run(words, cwd=ROOT, check=False).returncode
     _ensure("chromium", _CHROMIUM, "browser tests")
     if tier == "nightly":
