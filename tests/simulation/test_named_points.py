@@ -1,0 +1,174 @@
+"""Power cut at each named moment once, on the stage: also where a killed process is seldom met."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from dvor.contracts.order_changes import LineCut
+from dvor.contracts.orders import Order
+from dvor.contracts.payments import CardDeclined
+from dvor.kernel.caller import ANONYMOUS, Caller, asking
+from dvor.kernel.errors import Refusal, Unavailable
+from dvor.services.payments.rules import BAD_CARD
+from tests.crashes.points import CALLS, OTHERS, POINTS, RARE
+from tests.simulation.checks import cancel, facts, pay, place, wind_up, wrong
+from tests.simulation.stage import Stage
+
+ELSEWHERE = ("answer.", "inventory.", "mail.after_send", "mail.before_send", "orders.cart_")
+"""Of HTTP, of the engine's own lanes, of a mail server, of carts: only whole processes get there."""
+NOT_HERE = ("orders.guest_cart_joined.", "orders.delivered.")
+HERE = [
+    point for point in (*POINTS, *RARE) if not point.startswith((*ELSEWHERE, *NOT_HERE))
+]  # fmt: skip
+
+Story = Callable[[Stage, Caller, Order, list[Any]], Awaitable[None]]
+
+
+async def bought(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """Declined, then paid, then cancelled."""
+    with suppress(CardDeclined), asking(ANONYMOUS):
+        await stage.payments.submit_card(order.pay_path.removeprefix("/pay/"), BAD_CARD)
+    await pay(stage, order)
+    await house_works(stage)
+    await cancel(stage, order, customer)
+
+
+async def given_up(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """Never paid."""
+    await stage.advance(901)
+    await house_works(stage)
+
+
+async def heard_late(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """Paid, but the bank's word is lost."""
+    await pay(stage, order)
+    stage.closed = True
+    await house_works(stage)
+    await stage.advance(125)
+    await house_works(stage)
+    stage.closed = False
+
+
+async def sold_meanwhile(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """Paid, but the bank's word is lost until somebody else has it."""
+    await pay(stage, order)
+    stage.closed = True
+    await house_works(stage)
+    await stage.advance(901)
+    await stage.sweep()
+    other = await place(stage, stage.customer(), offers[0])
+    await pay(stage, other)
+    await house_works(stage)
+    stage.closed = False
+
+
+async def changed_their_mind(stage: Stage, customer: Caller, order: Order, _: list[Any]) -> None:
+    """Cancelled before paying."""
+    await cancel(stage, order, customer)
+
+
+async def sent_a_part_back(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """Paid, then cancelled in part."""
+    await pay(stage, order)
+    await house_works(stage)
+    with asking(customer):
+        await stage.orders.cancel(order.id, (LineCut(line_id=order.lines[0].id),))
+
+
+STORIES: tuple[Story, ...] = (
+    bought,
+    sent_a_part_back,
+    changed_their_mind,
+    given_up,
+    heard_late,
+    sold_meanwhile,
+)
+
+
+async def house_works(stage: Stage) -> None:
+    """What loops do, by the one who acts: where the power is cut, it is cut here."""
+    for work in (
+        *(stage.move_orders, lambda: stage.run_tasks("payments"), stage.move_orders, stage.sweep),
+        *(stage.publish, stage.consume, lambda: stage.run_tasks("notifications")),
+    ):
+        for _ in range(4):
+            if not await work():
+                break
+
+
+@pytest.fixture(scope="module")
+def missed() -> set[str]:
+    """Points at which nobody has been killed yet."""
+    return set(HERE)
+
+
+class TestEveryPoint:
+    @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+    async def test_is_survived(self, stage: Stage, story: Story, missed: set[str]) -> None:
+        """Each story is told once for each point that it comes to, and cut there."""
+        todo = await self.tell(stage, story, cut="")
+        assert todo
+        for point in sorted(todo & missed):
+            missed.discard(point)
+            assert point in await self.tell(stage, story, cut=point)
+
+    def test_was_met(self, missed: set[str]) -> None:
+        assert not missed
+
+    async def tell(self, stage: Stage, story: Story, cut: str) -> set[str]:
+        """The points a story came to; the power is cut at one of them."""
+        met = set[str]()
+
+        def on_point(point: str) -> bool:
+            met.add(point)
+            return point == cut
+
+        offers, customer = [await stage.offer(1) for _ in range(2)], stage.customer()
+        stage.director.on_point = on_point
+        key = customer.user_id
+
+        async def act() -> None:
+            with suppress(Refusal):
+                order = await place(stage, customer, *offers, key=key)
+                await story(stage, customer, order, offers)
+                await house_works(stage)
+
+        actor = stage.director.enter("everybody", act(), mortal=True)
+        await stage.director.until(actor)
+        assert not cut or actor.where == "crashed"
+        stage.director.crashed = stage.closed = False
+        stage.director.on_point = lambda _: False
+        stage.service.saga._given.clear()
+        await stage.forget_the_dead()
+        await stage.advance(11)
+        order = None
+        for _ in range(3):  # the customer asks again, with the same key
+            with suppress(Unavailable):
+                order = await place(stage, customer, *offers, key=key)
+                break
+            await stage.advance(11)
+        await wind_up(stage)
+        assert order is not None
+        found = await facts(stage, order.id)
+        assert not wrong(found), f"cut at {cut}: {found}"
+        await self.told(stage, order, found, cut)
+        return met
+
+    async def told(self, stage: Stage, order: Order, found: dict[str, Any], cut: str) -> None:
+        """Whatever was told has its mail, once."""
+        rows = await stage.db("notifications").fetch(
+            "SELECT topic, mailed_at FROM notifications WHERE subject_id = $1 AND recipient_id = $2",
+            order.id,
+            order.customer_id,
+        )
+        topics = {row["topic"] for row in rows}
+        assert all(row["mailed_at"] for row in rows), f"cut at {cut}: not mailed: {rows}"
+        for status, topic in (("paid", "order_paid"), ("cancelled", "order_cancelled")):
+            if status in found["history"]:
+                assert topic in topics, f"cut at {cut}: {found['status']}, but told {topics}"
+
+
+def test_the_lists_are_not_empty() -> None:
+    assert len(HERE) > len(CALLS) + len(OTHERS) // 2
