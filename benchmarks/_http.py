@@ -54,10 +54,10 @@ def _ready(port: int, process: "subprocess.Popen[bytes]") -> None:
     raise TimeoutError("dvor up is not ready")
 
 
-def tokens(port: int) -> list[str]:
-    """Access tokens of new customers."""
+def tokens(port: int, count: int = CUSTOMERS) -> list[str]:
+    """Access tokens of so many new customers."""
     found = []
-    for _ in range(CUSTOMERS):
+    for _ in range(count):
         email, password = f"{uuid4().hex}@example.org", uuid4().hex
         person: dict[str, Any] = {"email": email, "password": password, "name": "Customer"}
         _post(port, "/api/v1/auth/register", person)
@@ -102,7 +102,7 @@ class _Customer(asyncio.Protocol):
         head, found, body = self._heard.partition(b"\r\n\r\n")
         if not found:
             return
-        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+        length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
         if len(body) < length:
             return
         self._heard = b""

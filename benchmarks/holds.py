@@ -181,7 +181,7 @@ def pgbench(url: str, script: str, clients: int, seconds: float) -> tuple[float,
     assert spec.origin is not None
     program = Path(spec.origin).parent / "pginstall" / "bin" / "pgbench"
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
-        file.write(re.sub(r"\s*\n(?!\\|WITH)", " ", script.strip()) + "\n")
+        file.write(script.strip() + "\n")
         file.flush()
         words = [str(program), "-n", "-M", "prepared", "-f", file.name]
         words += ["-c", str(clients), "-j", str(min(clients, 2)), "-T", str(round(seconds)), url]

@@ -10,6 +10,7 @@ import uvicorn
 
 from dvor.kernel import points, process, telemetry
 from dvor.kernel.config import Settings
+from dvor.kernel.http.packets import Protocol
 from dvor.kernel.process import Process
 from dvor.kernel.service import Service
 from dvor.services import (
@@ -84,7 +85,7 @@ def http_server(house: Process) -> uvicorn.Server:
             host=house.settings.host,
             port=house.settings.port,
             loop="uvloop",
-            http="httptools",
+            http=Protocol,
             lifespan="off",
             log_level="warning",
             access_log=False,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context
 from typing import Any, Generic, TypeVar
 
@@ -11,6 +11,9 @@ from dvor.kernel.errors import Refusal, Unavailable
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+
+READ_TOGETHER_MAX = 100
 
 
 class Busy(Unavailable):
@@ -97,6 +100,25 @@ class Batcher(Generic[Item, Answer]):
             raise
         else:
             _tell_all(batch, answers)
+
+
+Wanted = TypeVar("Wanted")
+Row = TypeVar("Row")
+
+
+def reader(
+    read: Callable[[Sequence[Wanted]], Awaitable[Mapping[Wanted, Row]]], *, queue_max: int
+) -> Batcher[Sequence[Wanted], Mapping[Wanted, Row]]:
+    """What many ask for at once is read once. Each gets at least what it asked for.
+
+    A reading begins after everyone it answers has asked: nobody gets what was true before.
+    """
+
+    async def work(asked: Sequence[Sequence[Wanted]]) -> list[Mapping[Wanted, Row]]:
+        found = await read(list({one for wanted in asked for one in wanted}))
+        return [found] * len(asked)
+
+    return Batcher(work, batch_max=READ_TOGETHER_MAX, queue_max=queue_max, lanes=2)
 
 
 def _concerns_all(problem: Exception) -> bool:

@@ -7,13 +7,17 @@ running again continues rather than repeats.
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 from datetime import timedelta
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from dvor.kernel import points
+from dvor.kernel.batch import Batcher
+from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
 from dvor.kernel.errors import Conflict, Invalid, Refusal
 
@@ -45,6 +49,16 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a request wants to run once."""
+
+    principal: str
+    operation: str
+    key: UUID
+    fingerprint: bytes
+
+
+@dataclass(frozen=True)
 class Claim:
     """The right to run a request once."""
 
@@ -54,22 +68,30 @@ class Claim:
     epoch: int
 
 
+_BATCH_MAX, _QUEUE_MAX, _LANES = 256, 5000, 2
+
 _CLAIM = """
 INSERT INTO idempotency_keys AS k (principal, operation, key, fingerprint, lease_until)
-VALUES ($1, $2, $3, $4, clock_timestamp() + $5::interval)
+SELECT principal, operation, key, fingerprint, clock_timestamp() + $5::interval
+FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bytea[])
+    AS asked (principal, operation, key, fingerprint)
 ON CONFLICT (principal, operation, key) DO UPDATE
     SET epoch = k.epoch + 1, lease_until = excluded.lease_until
     WHERE k.state = 'under_way' AND k.lease_until < clock_timestamp()
       AND k.fingerprint = excluded.fingerprint
-RETURNING epoch
+RETURNING principal, operation, key, epoch
 """
 _LOOK = """
 SELECT state, fingerprint, status, headers, body FROM idempotency_keys
 WHERE principal = $1 AND operation = $2 AND key = $3
 """
 _STORE = """
-UPDATE idempotency_keys SET state = 'done', status = $5, headers = $6, body = $7
-WHERE principal = $1 AND operation = $2 AND key = $3 AND epoch = $4 AND state = 'under_way'
+UPDATE idempotency_keys AS k
+SET state = 'done', status = won.status, headers = won.headers, body = won.body
+FROM unnest($1::text[], $2::text[], $3::uuid[], $4::int[], $5::int[], $6::jsonb[], $7::bytea[])
+    AS won (principal, operation, key, epoch, status, headers, body)
+WHERE k.principal = won.principal AND k.operation = won.operation AND k.key = won.key
+  AND k.epoch = won.epoch AND k.state = 'under_way'
 """
 _DROP = """
 DELETE FROM idempotency_keys
@@ -78,55 +100,69 @@ WHERE principal = $1 AND operation = $2 AND key = $3 AND epoch = $4 AND state = 
 _FORGET = "DELETE FROM idempotency_keys WHERE made_at < dvor_now() - make_interval(days => $1)"
 
 
-async def claim(
-    db: Database, principal: str, operation: str, key: UUID, body: bytes, lease_seconds: int
-) -> Claim | Answer:
-    """The right to run, or the stored answer. Raises KeyBusy, KeyReused."""
-    fingerprint = _fingerprint(body)
-    epoch = await db.fetchval(
-        _CLAIM, principal, operation, key, fingerprint, timedelta(seconds=lease_seconds)
-    )
-    if epoch is not None:
-        points.reached("answer.claimed")
-        return Claim(principal, operation, key, epoch)
-    row: Any = await db.fetchrow(_LOOK, principal, operation, key)
-    if row is None:  # its first run failed and dropped the key just now
-        raise KeyBusy
-    if row["fingerprint"] != fingerprint:
-        raise KeyReused
-    if row["state"] == "under_way":
-        raise KeyBusy
-    return Answer(row["status"], row["headers"], row["body"])
+class Keys:
+    """The keys of one database. What many requests claim or store at once goes in one statement."""
+
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self._db = db
+        self._lease = timedelta(seconds=settings.idempotency_lease_seconds)
+        limits = {"batch_max": _BATCH_MAX, "queue_max": _QUEUE_MAX, "lanes": _LANES}
+        self._claims = Batcher(self._claim_all, **limits)
+        self._stores = Batcher(self._store_all, **limits)
+
+    async def claim(self, asked: Asked) -> Claim | Answer:
+        """The right to run, or the stored answer. Raises KeyBusy, KeyReused."""
+        epoch = await self._claims.ask(asked)
+        if epoch:
+            points.reached("answer.claimed")
+            return Claim(asked.principal, asked.operation, asked.key, epoch)
+        row: Any = await self._db.fetchrow(_LOOK, asked.principal, asked.operation, asked.key)
+        if row is None:  # its first run failed and dropped the key just now
+            raise KeyBusy
+        if row["fingerprint"] != asked.fingerprint:
+            raise KeyReused
+        if row["state"] == "under_way":
+            raise KeyBusy
+        return Answer(row["status"], row["headers"], row["body"])
+
+    async def _claim_all(self, asked: Sequence[Asked]) -> list[int]:
+        """The epoch of each that may run; 0: somebody had the key before."""
+        # In one order, as everybody takes them: nobody waits in a circle.
+        rows = sorted((a.principal, a.operation, a.key, a.fingerprint) for a in asked)
+        columns = map(list, zip(*rows, strict=True))
+        found = await self._db.fetch(_CLAIM, *columns, self._lease)
+        won = {(row["principal"], row["operation"], row["key"]): row["epoch"] for row in found}
+        return [won.get((a.principal, a.operation, a.key), 0) for a in asked]
+
+    async def store(self, won: Claim, answer: Answer) -> None:
+        """Remember the answer of a definite outcome."""
+        points.reached("answer.before_store")
+        await self._stores.ask((won, answer))
+        points.reached("answer.after_store")
+
+    async def _store_all(self, done: Sequence[tuple[Claim, Answer]]) -> list[None]:
+        rows = [(*astuple(won), *astuple(answer)) for won, answer in done]
+        columns = map(list, zip(*sorted(rows, key=itemgetter(2)), strict=True))
+        await self._db.execute(_STORE, *columns)
+        return [None] * len(done)
+
+    async def drop(self, won: Claim) -> None:
+        """Nothing definite came out: let a retry run."""
+        await self._db.execute(_DROP, won.principal, won.operation, won.key, won.epoch)
+
+    async def close(self) -> None:
+        """Take no more; what was asked is answered first."""
+        await self._claims.close()
+        await self._stores.close()
 
 
-def _fingerprint(body: bytes) -> bytes:
+def fingerprint(body: bytes) -> bytes:
     """Of what a body means: JSON with other spaces or another order of fields is the same."""
     try:
         meant = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode()
     except (ValueError, RecursionError):
         meant = body
     return sha256(meant).digest()
-
-
-async def store(db: Database, won: Claim, answer: Answer) -> None:
-    """Remember the answer of a definite outcome."""
-    points.reached("answer.before_store")
-    await db.execute(
-        _STORE,
-        won.principal,
-        won.operation,
-        won.key,
-        won.epoch,
-        answer.status,
-        answer.headers,
-        answer.body,
-    )
-    points.reached("answer.after_store")
-
-
-async def drop(db: Database, won: Claim) -> None:
-    """Nothing definite came out: let a retry run."""
-    await db.execute(_DROP, won.principal, won.operation, won.key, won.epoch)
 
 
 async def forget(db: Database, days: int) -> None:

@@ -43,6 +43,7 @@ class Process:
         self._pages = pages
         self._fakes = dict(fakes or {})
         self._databases: dict[str, Database] = {}
+        self._keys: dict[str, idempotency.Keys] = {}
         self._implementations: dict[str, Any] = {}
         self._proxies: dict[tuple[type, str], Any] = {}
         self._by_contract = {service.contract: service for service in services}
@@ -63,6 +64,10 @@ class Process:
     def database(self, service: str) -> Database | None:
         """A service's database, if the service runs here."""
         return self._databases.get(service)
+
+    def keys(self, service: str) -> idempotency.Keys | None:
+        """The idempotency keys of a service, if it runs here."""
+        return self._keys.get(service)
 
     def implementation(self, service: str) -> Any:
         """The object that does a service's work here."""
@@ -96,6 +101,7 @@ class Process:
             database = Database(service.name, self.settings.database(service.name), self.settings)
             await database.open()
             self._databases[service.name] = database
+            self._keys[service.name] = idempotency.Keys(database, self.settings)
         if self.here:
             await db.follow_clock(next(iter(self._databases.values())))
             await self.broker.open()
@@ -238,8 +244,8 @@ class Process:
             stop = getattr(implementation, "stop", None)
             if stop is not None:
                 await stop()
-        for database in self._databases.values():
-            await database.close()
+        for used in (*self._keys.values(), *self._databases.values()):
+            await used.close()
 
 
 async def _observe_outbox(database: Database) -> None:

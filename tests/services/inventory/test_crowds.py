@@ -304,10 +304,11 @@ class TestBot:
                         await asyncio.sleep(refusal.retry_after_seconds or 1)
                 asked = True
 
-        grabbing = asyncio.gather(*(grab(number) for number in range(500)))
-        beside = await shop(doors, ticket)
-        over.set()
-        await grabbing
+        async with asyncio.TaskGroup() as grabbing:
+            for number in range(500):
+                grabbing.create_task(grab(number))
+            beside = await shop(doors, ticket)
+            over.set()
         assert answers.keys() == {"held", "LimitReached", "Busy"}
         assert answers["held"] == limit
         print(

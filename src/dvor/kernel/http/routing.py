@@ -14,7 +14,6 @@ from starlette.types import Receive, Scope, Send
 from dvor.kernel import idempotency
 from dvor.kernel.caller import asking, current, enter, keyed, leave
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Database
 from dvor.kernel.errors import Forbidden, InvalidFields, Refusal
 from dvor.kernel.http import problems
 from dvor.kernel.ids import derived
@@ -37,8 +36,8 @@ class Host(Protocol):
         """A contract as the part `calling` sees it."""
         ...
 
-    def database(self, service: str) -> Database | None:
-        """A service's database, if the service runs here."""
+    def keys(self, service: str) -> idempotency.Keys | None:
+        """The idempotency keys of a service, if it runs here."""
         ...
 
 
@@ -137,28 +136,27 @@ class SwiftRoute(ApiRoute):
 
 async def _run_once(request: Request, run: Endpoint, house: Host, service: str) -> Response:
     key = _key(request.headers)
-    database = house.database(service)
+    keys = house.keys(service)
     with asking(keyed(key)):
-        if database is None:  # an edge: the service itself derives what it creates from the key
+        if keys is None:  # an edge: the service itself derives what it creates from the key
             return await run(request)
         body = await request.body()
         principal = _principal(request)
         operation = f"{request.method} {request.url.path}"
         if request.url.query:
             operation = f"{operation}?{request.url.query}"
-        won = await idempotency.claim(
-            database, principal, operation, key, body, house.settings.idempotency_lease_seconds
-        )
+        asked = idempotency.Asked(principal, operation, key, idempotency.fingerprint(body))
+        won = await keys.claim(asked)
         if isinstance(won, idempotency.Answer):
             return Response(won.body, won.status, {**won.headers, "idempotency-replayed": "true"})
         try:
             response = await run(request)
         except BaseException:
-            await idempotency.drop(database, won)
+            await keys.drop(won)
             raise
         kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
         answer = idempotency.Answer(response.status_code, kept, bytes(response.body))
-        await idempotency.store(database, won, answer)
+        await keys.store(won, answer)
         return response
 
 

@@ -25,12 +25,16 @@ from dvor.contracts.catalog import (
     UnknownOffer,
 )
 from dvor.kernel import clock, ids
+from dvor.kernel.batch import reader
 from dvor.kernel.caller import Role, current, require_role, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Tx, caller_key
 from dvor.kernel.errors import Forbidden
 from dvor.services.catalog import pricing, queries, rules, searches
 from dvor.services.catalog.lists import CachedLists
+
+QUOTES_MAX = 5000
+"""So many may wait for prices."""
 
 
 @dataclass(kw_only=True)
@@ -43,10 +47,15 @@ class CatalogService:
     def __post_init__(self) -> None:
         self._lists = CachedLists()
         self._forgives_typos = False
+        self._priced = reader(partial(queries.priced_offers, self.db), queue_max=QUOTES_MAX)
 
     async def start(self) -> None:
         """Learn what this database can do."""
         self._forgives_typos = await queries.forgives_typos(self.db)
+
+    async def stop(self) -> None:
+        """Answer those who wait for a price."""
+        await self._priced.close()
 
     async def categories(self) -> Categories:
         return await queries.categories(self.db)
@@ -134,7 +143,7 @@ class CatalogService:
         return OfferFactsList(items=tuple(offer.facts for offer in priced.values()))
 
     async def quote(self, lines: tuple[QuoteLine, ...]) -> Quote:
-        priced = await queries.priced_offers(self.db, [line.offer_id for line in lines])
+        priced = await self._priced.ask([line.offer_id for line in lines])
         return pricing.price_lines(lines, priced, clock.now())
 
 

@@ -1,0 +1,17 @@
+CREATE TABLE cells (offer_id int PRIMARY KEY, capacity int, held int DEFAULT 0, sold int DEFAULT 0, CHECK (held + sold <= capacity)) WITH (fillfactor = 20);
+CREATE TABLE holds (id uuid PRIMARY KEY, status text, expires_at timestamptz, offer_id int);
+CREATE TABLE carts (id uuid PRIMARY KEY, customer_id int, hold_id uuid, version int);
+CREATE TABLE cart_lines (id bigserial PRIMARY KEY, cart_id uuid, offer_id int, quantity int);
+CREATE INDEX ON cart_lines (cart_id);
+CREATE TABLE orders (id uuid PRIMARY KEY, customer_id int, hold_id uuid UNIQUE, payment_id uuid, status text, pending text, total bigint, created_at timestamptz DEFAULT clock_timestamp());
+CREATE INDEX ON orders (customer_id, created_at);
+CREATE TABLE order_lines (id bigserial PRIMARY KEY, order_id uuid REFERENCES orders, offer_id int, quantity int, total bigint, title jsonb);
+CREATE INDEX ON order_lines (order_id);
+CREATE TABLE order_history (id bigserial PRIMARY KEY, order_id uuid, at timestamptz DEFAULT clock_timestamp(), what text);
+CREATE INDEX ON order_history (order_id);
+CREATE TABLE payments (id uuid PRIMARY KEY, order_id uuid UNIQUE, amount bigint, status text);
+CREATE TABLE payment_steps (id bigserial PRIMARY KEY, payment_id uuid, what text, amount bigint);
+CREATE TABLE webhooks (id bigserial PRIMARY KEY, payment_id uuid, type text);
+CREATE TABLE outbox (id bigserial PRIMARY KEY, key uuid, body jsonb);
+CREATE TABLE notifications (id bigserial PRIMARY KEY, customer_id int, topic text);
+INSERT INTO cells (offer_id, capacity) SELECT n, 1000000000 FROM generate_series(1, 100) n;

@@ -1,0 +1,1 @@
+"""What puts load on a Dvor: shared by benchmarks and by tests of crowds."""
