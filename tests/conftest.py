@@ -137,6 +137,7 @@ async def houses(template: Settings) -> AsyncIterator[MakeHouse]:
             "caller_cache_seconds": 0.0,
             "audit_seconds": 0,  # every test ends with an audit of its own
             "payments_webhook_url": "http://127.0.0.1:9/",  # nobody listens there
+            "provider_webhook_url": "http://127.0.0.1:9/",
         }
         pages = importlib.import_module("dvor.web").PAGES
         house = House(Process(Settings(**(usual | options)), SERVICES, pages, fakes))

@@ -18,7 +18,7 @@ from dvor.contracts.identity import (
 )
 from dvor.contracts.inventory import Claim, Rules
 from dvor.contracts.orders import OrderSearch, WebhookDelivery, Wish
-from dvor.contracts.payments import PaymentSearch
+from dvor.contracts.payments import PaymentSearch, ProviderDelivery
 from dvor.kernel.messages import PageRequest
 from tests.house import calls, closure_calls, lines, room_calls
 from tests.house.call import Build, of, offer_of
@@ -201,6 +201,10 @@ METHODS: dict[str, Arguments] = {
     "payments.payments": _args(PaymentSearch()),
     "payments.open_page": _from(calls.pay),
     "payments.submit_card": _from(calls.pay, "4242424242424242"),
+    "payments.confirm_card": _from(calls.confirmed, True),
+    "payments.receive_webhook": _args(ProviderDelivery(headers={}, body=b"{}")),
+    "payments.webhooks": _args(PageRequest()),
+    "payments.replay_webhook": _from(calls.sent_webhook),
     "payments.capture": _captured_payment,
     "payments.void": _captured_payment,
     "payments.refund": _too_large_refund,

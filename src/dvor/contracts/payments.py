@@ -1,4 +1,4 @@
-"""Money asked for, authorised, captured, given back; with a simulated provider's page."""
+"""Money asked for, authorised, captured, given back: what a payment provider does for us."""
 
 from enum import StrEnum
 from typing import Annotated, Protocol
@@ -6,9 +6,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from dvor.kernel.errors import Conflict, Gone, NotFound
+from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound
 from dvor.kernel.events import Event
-from dvor.kernel.messages import Count, Instant, Line, Message, Minor, PageRequest
+from dvor.kernel.messages import Bool, Count, Instant, Line, Message, Minor, PageRequest
 from dvor.kernel.money import Money
 
 Charge = Annotated[int, Field(strict=True, ge=1, le=10**15)]
@@ -25,6 +25,16 @@ class PaymentStatus(StrEnum):
     VOIDED = "voided"
 
 
+class Share(Message):
+    """What a seller has sold in an order: commission goes off it when the money is captured."""
+
+    seller_id: UUID
+    amount: Minor
+
+
+Shares = Annotated[tuple[Share, ...], Field(max_length=50)]
+
+
 class PaymentRequest(Message):
     """Money asked for an order. One payment per order, however often it is asked for."""
 
@@ -35,6 +45,8 @@ class PaymentRequest(Message):
     return_path: Annotated[str, Field(pattern=r"^/[^/\\]", max_length=200)]
     """Where the payer's browser goes afterwards, on our own site."""
     expires_at: Instant
+    shares: Shares = ()
+    """Up to the amount in all; the platform keeps what nobody has a share in."""
 
 
 class Payment(Message):
@@ -48,6 +60,7 @@ class Payment(Message):
     status: PaymentStatus
     captured: Minor
     refunded: Minor
+    """Given back, or on its way back."""
     declines: Count
     pay_path: str
     """The hosted page, on our own site; whoever knows it may pay. Shown to the payer and orders."""
@@ -55,6 +68,13 @@ class Payment(Message):
     created_at: Instant
     return_path: str = ""
     """Where the payer's browser goes afterwards, on our own site."""
+    underway: Bool = False
+    """The provider was asked and has not said yet what came of it."""
+    action_path: str = ""
+    """Where the payer has to confirm the payment; empty: nowhere."""
+    disputed: Minor = 0
+    """What the payer's bank has taken back or is arguing about."""
+    provider: Line = ""
 
 
 class PaymentStep(Message):
@@ -62,7 +82,8 @@ class PaymentStep(Message):
 
     at: Instant
     what: str
-    """requested, declined, authorised, captured, voided, refunded"""
+    """requested, declined, authorised, captured, voided, refunded, refund_failed, disputed,
+    dispute_won, dispute_lost"""
     amount: Money
 
 
@@ -87,12 +108,41 @@ class PaymentSearch(PageRequest):
 
 
 class Webhook(Message):
-    """The body of a webhook: a hint that a payment changed."""
+    """The body of a webhook to whoever asked for the money: a hint that a payment changed."""
 
     type: str
-    """`payment.authorised`, `payment.declined`, `payment.captured`, `payment.voided`, `payment.refunded`"""
+    """`payment.authorised` or `payment.declined`: what nobody here did"""
     payment_id: UUID
     order_id: UUID
+
+
+class ProviderDelivery(Message):
+    """A webhook of the provider as it came in: headers (names in lower case) and the raw body."""
+
+    headers: dict[str, str]
+    body: Annotated[bytes, Field(max_length=65_536)]
+
+
+class SentWebhook(Message):
+    """A webhook that was sent, by the simulated bank to us or by us to whoever asked for money."""
+
+    id: UUID
+    sender: Line
+    """`bank` or `dvor`"""
+    type: Line
+    order_number: Line
+    attempts: Count
+    last_answer: str
+    """The HTTP status of the last try, or why there was none."""
+    created_at: Instant
+    delivered_at: Instant | None
+
+
+class SentWebhooks(Message):
+    """Some webhooks, newest first."""
+
+    items: tuple[SentWebhook, ...]
+    next_cursor: str | None = None
 
 
 class UnknownPayment(NotFound):
@@ -115,6 +165,21 @@ class RefundTooLarge(Conflict):
     """More than was paid cannot be given back."""
 
 
+class RefundFailed(Conflict):
+    """The bank did not take the money back. Nothing has moved."""
+
+
+class UnknownWebhook(NotFound):
+    """There is no such webhook."""
+
+
+class ForgedWebhook(Invalid):
+    """The signature of this webhook is wrong."""
+
+    http_status = 401
+    grpc_status = "UNAUTHENTICATED"
+
+
 class PaymentCaptured(Event):
     """Money moved from the customer."""
 
@@ -133,8 +198,18 @@ class PaymentRefunded(Event):
     amount: Money
 
 
+class PaymentDisputed(Event):
+    """The payer's bank took money back. `outcome`: open, won (it came back to us), lost."""
+
+    aggregate = "order_id"
+    order_id: UUID
+    payment_id: UUID
+    amount: Money
+    outcome: str
+
+
 class Payments(Protocol):
-    """Payment requests, their history, and the simulated provider."""
+    """Payment requests, their history, and what the provider says."""
 
     async def request(self, request: PaymentRequest) -> Payment:
         """Ask for money for an order; the same order gets the same payment. Services only."""
@@ -153,11 +228,38 @@ class Payments(Protocol):
         ...
 
     async def submit_card(self, pay_token: Line, card_number: Line) -> Payment:
-        """Pay on the hosted page: authorises the amount. Raises CardDeclined, PaymentEnded."""
+        """Pay on the hosted page: authorises the amount. Raises CardDeclined, PaymentEnded.
+
+        `underway`, still requested: the bank has not answered. `action_path`: the payer has to
+        confirm there.
+        """
+        ...
+
+    async def confirm_card(self, pay_token: Line, accepted: Bool) -> Payment:
+        """Say yes or no to what the simulated bank asks the payer. Raises CardDeclined, PaymentEnded."""
+        ...
+
+    async def receive_webhook(self, delivery: ProviderDelivery) -> None:
+        """Take a webhook of the provider: a hint, after which the provider itself is asked.
+
+        Raises ForgedWebhook; UnknownPayment makes the sender try again.
+        """
+        ...
+
+    async def webhooks(self, page: PageRequest) -> SentWebhooks:
+        """What was sent, by the simulated bank and by us, newest first. Admins."""
+        ...
+
+    async def replay_webhook(self, webhook_id: UUID) -> SentWebhook:
+        """Send a webhook once more, as the same message. Admins. Raises UnknownWebhook."""
         ...
 
     async def capture(self, payment_id: UUID) -> Payment:
-        """Take the authorised money; harmless when repeated. Services only. Raises NotAuthorised."""
+        """Take the authorised money; harmless when repeated. Services only.
+
+        Raises NotAuthorised, also when the bank gave less than was asked: that much goes back.
+        Unavailable: the bank has not answered; ask again.
+        """
         ...
 
     async def void(self, payment_id: UUID) -> Payment:
@@ -167,9 +269,18 @@ class Payments(Protocol):
         """
         ...
 
-    async def refund(self, payment_id: UUID, amount: Charge, key: UUID) -> Payment:
+    async def refund(
+        self,
+        payment_id: UUID,
+        amount: Charge,
+        key: UUID,
+        reason: Line = "",
+        shares: Shares = (),
+    ) -> Payment:
         """Give back `amount` minor units; one `key`, one refund. Services only.
 
-        Raises RefundTooLarge.
+        `shares`: whose sales it is taken from; empty: from all, as they have part in the payment.
+        Raises RefundTooLarge, RefundFailed. Unavailable: the bank has not answered; ask again with
+        the same key.
         """
         ...

@@ -64,10 +64,31 @@ class Settings:
         "DVOR_PUBLIC_URL", "", "address people see; empty: http://localhost:<port>"
     )
     payments_webhook_url: str = _variable(
-        "DVOR_PAYMENTS_WEBHOOK_URL", "", "where the payment provider reports; empty: this process"
+        "DVOR_PAYMENTS_WEBHOOK_URL", "", "where payments reports to orders; empty: this process"
+    )
+    payments_provider: str = _variable(
+        "DVOR_PAYMENTS_PROVIDER", "simulator", "who moves the money: simulator or stripe"
+    )
+    provider_webhook_url: str = _variable(
+        "DVOR_PROVIDER_WEBHOOK_URL",
+        "",
+        "where the simulated bank reports; empty: this process",
+    )
+    provider_timeout_seconds: float = _variable(
+        "DVOR_PROVIDER_TIMEOUT_SECONDS", 4.0, "one call to the payment provider"
+    )
+    provider_silence_seconds: int = _variable(
+        "DVOR_PROVIDER_SILENCE_SECONDS",
+        120,
+        "a payment of which nothing was heard is asked about after this",
     )
     secret: bytes = _variable(
         "DVOR_SECRET", b"", "hex of 32 random bytes that all processes share; keys derive from it"
+    )
+    secret_before: bytes = _variable(
+        "DVOR_SECRET_BEFORE",
+        b"",
+        "the secret before a change: webhooks signed with it are still accepted",
     )
     smtp_url: str | None = _variable(
         "DVOR_SMTP_URL", None, "smtp://user:password@host:port; unset: mails go to /mailbox"
@@ -150,6 +171,17 @@ class Settings:
         """Where the payment provider reports to."""
         local = f"http://127.0.0.1:{self.port}/api/v1/orders/payment-webhooks"
         return self.payments_webhook_url or local
+
+    @property
+    def bank_webhook_url(self) -> str:
+        """Where the simulated bank reports to."""
+        local = f"http://127.0.0.1:{self.port}/api/v1/payments/provider-webhooks"
+        return self.provider_webhook_url or local
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """What signatures may be made with, newest first."""
+        return (self.secret, self.secret_before) if self.secret_before else (self.secret,)
 
     def runs(self, part: str) -> bool:
         """Whether this part (a service's name, or `web`) runs in this process."""

@@ -325,7 +325,7 @@ class OrdersService:
             "webhook-timestamp": delivery.timestamp,
             "webhook-signature": delivery.signature,
         }
-        secrets = webhooks.secrets_of("payments", self.settings.secret)
+        secrets = webhooks.secrets_of("payments", *self.settings.secrets)
         try:
             webhooks.verify(secrets, headers, delivery.body, clock.now())
             return Webhook.model_validate_json(delivery.body)

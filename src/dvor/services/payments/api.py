@@ -1,10 +1,10 @@
-"""Payments over REST, and the hosted page of the simulated bank."""
+"""Payments over REST, the provider's webhooks, and the hosted page of the simulated bank."""
 
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Form, Query
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from dvor.contracts.payments import (
@@ -16,11 +16,17 @@ from dvor.contracts.payments import (
     Payments,
     PaymentSearch,
     PaymentStatus,
+    ProviderDelivery,
+    SentWebhook,
+    SentWebhooks,
 )
 from dvor.kernel import clock
 from dvor.kernel.errors import InvalidFields
 from dvor.kernel.http import api_router, contract, page_router
+from dvor.kernel.http.front import TooLarge
+from dvor.kernel.messages import PageRequest
 from dvor.kernel.pages import Templates
+from dvor.kernel.webhooks import BODY_BYTES_MAX
 from dvor.services.payments import rules
 from dvor.services.payments.rules import Verdict
 
@@ -29,6 +35,10 @@ page = page_router()
 templates = Templates(package="dvor.services.payments")
 
 Asked = Annotated[Payments, contract(Payments)]
+
+SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature", "stripe-signature")
+"""What a provider's signature is in, or about."""
+HEADER_MAX = 2000
 
 
 @router.get("")
@@ -42,6 +52,29 @@ async def list_payments(
     return await payments.payments(PaymentSearch(everybody=everybody, cursor=cursor, limit=limit))
 
 
+@router.get("/webhooks")
+async def list_webhooks(search: Annotated[PageRequest, Query()], payments: Asked) -> SentWebhooks:
+    """Webhooks that the simulated bank and we have sent, newest first: admins only."""
+    return await payments.webhooks(search)
+
+
+@router.post("/webhooks/{webhook_id}/replay", status_code=202)
+async def replay_webhook(webhook_id: UUID, payments: Asked) -> SentWebhook:
+    """Send a webhook once more."""
+    return await payments.replay_webhook(webhook_id)
+
+
+# A webhook's own id makes it single-use; providers send no Idempotency-Key.
+@router.post("/provider-webhooks", status_code=204, openapi_extra={"x-idempotency": "none"})
+async def provider_webhook(request: Request, payments: Asked) -> None:
+    """A signed message of the payment provider: exactly the bytes that came are checked."""
+    body = await request.body()
+    if len(body) > BODY_BYTES_MAX:
+        raise TooLarge
+    headers = {name: request.headers.get(name, "")[:HEADER_MAX] for name in SIGNED_HEADERS}
+    await payments.receive_webhook(ProviderDelivery(headers=headers, body=body))
+
+
 @router.get("/{payment_id}")
 async def show_payment(payment_id: UUID, payments: Asked) -> PaymentHistory:
     """A payment and everything that happened to it."""
@@ -52,9 +85,11 @@ async def show_payment(payment_id: UUID, payments: Asked) -> PaymentHistory:
 async def show_page(pay_token: str, payments: Asked, said: str = "") -> Response:
     """The bank's page. `said`: what the bank answered to the try before."""
     payment = await payments.open_page(pay_token)
-    if payment.status in (PaymentStatus.REQUESTED, PaymentStatus.VOIDED):
-        return _drawn(payment, said)
-    return RedirectResponse(payment.return_path, 303)
+    if payment.status not in (PaymentStatus.REQUESTED, PaymentStatus.VOIDED):
+        return RedirectResponse(payment.return_path, 303)
+    if payment.action_path and payment.status is PaymentStatus.REQUESTED:
+        return RedirectResponse(payment.action_path, 303)
+    return _drawn(payment, said)
 
 
 @page.post("/pay/{pay_token}")
@@ -62,36 +97,58 @@ async def submit_page(
     pay_token: str,
     payments: Asked,
     card_number: Annotated[str, Form(max_length=40)] = "",
+    outcome: Annotated[str, Form(max_length=20)] = "",
     action: Annotated[str, Form(max_length=20)] = "pay",
 ) -> Response:
-    """Try the card, or have the bank decline. The number is never shown again."""
-    number = rules.BAD_CARD if action == "decline" else card_number
-    said = await _answer(payments, pay_token, number)
-    path = f"/pay/{pay_token}?said={said}" if said else ""
-    return RedirectResponse(path or (await payments.open_page(pay_token)).return_path, 303)
-
-
-async def _answer(payments: Payments, pay_token: str, number: str) -> str:
-    """What the bank says to a card; nothing where it is content."""
+    """Try the card, or the one of an outcome. The number is never shown again."""
+    chosen = Verdict.DECLINED if action == "decline" else _chosen(outcome)
+    number = rules.CARDS[chosen] if chosen else card_number
     try:
-        await payments.submit_card(pay_token, number)
+        payment = await payments.submit_card(pay_token, number)
     except (CardDeclined, InvalidFields):
-        return rules.verdict(number)
+        return RedirectResponse(f"/pay/{pay_token}?said={rules.verdict(number)}", 303)
     except PaymentEnded:
-        return "ended"
-    return ""
+        return RedirectResponse(f"/pay/{pay_token}?said=ended", 303)
+    return RedirectResponse(payment.action_path or payment.return_path, 303)
+
+
+@page.get("/pay/{pay_token}/confirm")
+async def show_confirmation(pay_token: str, payments: Asked) -> Response:
+    """The bank asks whether it was really the payer: the third step of three."""
+    payment = await payments.open_page(pay_token)
+    if not payment.action_path or payment.status is not PaymentStatus.REQUESTED:
+        return RedirectResponse(f"/pay/{pay_token}", 303)
+    return HTMLResponse(templates.render("confirm.html", payment=payment))
+
+
+@page.post("/pay/{pay_token}/confirm")
+async def submit_confirmation(
+    pay_token: str, payments: Asked, answer: Annotated[str, Form(max_length=20)] = ""
+) -> Response:
+    """Say yes or no."""
+    try:
+        payment = await payments.confirm_card(pay_token, answer == "yes")
+    except CardDeclined:
+        return RedirectResponse(f"/pay/{pay_token}?said=declined", 303)
+    except PaymentEnded:
+        return RedirectResponse(f"/pay/{pay_token}?said=ended", 303)
+    return RedirectResponse(payment.return_path, 303)
+
+
+def _chosen(outcome: str) -> Verdict | None:
+    return next((verdict for verdict in rules.CARDS if verdict == outcome), None)
 
 
 def _drawn(payment: Payment, said: str) -> HTMLResponse:
     now = clock.now()
     ended = payment.status is PaymentStatus.VOIDED or payment.expires_at <= now
+    name = "ended.html" if ended else "underway.html" if payment.underway else "pay.html"
     html = templates.render(
-        "ended.html" if ended else "pay.html",
+        name,
         payment=payment,
         said=said if said in {*Verdict} and payment.declines + (said == "mistyped") else "",
         minutes_left=_minutes_left(payment.expires_at, now),
-        good_card=_spaced(rules.GOOD_CARD),
-        bad_card=_spaced(rules.BAD_CARD),
+        cards={verdict: _spaced(number) for verdict, number in rules.CARDS.items()},
     )
     return HTMLResponse(html, 410 if ended else 200)
 

@@ -1,13 +1,15 @@
 """All SQL of payments. Every change of status is one conditional UPDATE: no row, no change."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from dvor.kernel.db import Connection, Record
 
 _PAYMENT = """
     id, order_id, order_number, payer_id, amount, currency, status, authorised, captured, refunded,
-    declines, card_ending, pay_token, return_path, expires_at, created_at
+    declines, card_ending, pay_token, return_path, expires_at, created_at, provider, reference,
+    asked_at, underway, action_path, disputed, dispute
 """
 
 
@@ -76,68 +78,84 @@ async def payments(
     )
 
 
-async def authorise(
-    db: Connection, pay_token: str, card_ending: str, amount: int, currency: str
+async def payment_of_reference(db: Connection, references: Sequence[str]) -> Record | None:
+    """The payment that a provider calls by one of these names."""
+    return await db.fetchrow(
+        f"SELECT {_PAYMENT} FROM payments WHERE reference = ANY($1)", references
+    )
+
+
+async def asking(
+    db: Connection, pay_token: str, provider: str, silence: timedelta
 ) -> Record | None:
-    """Reserve the whole amount, while it is asked for and the time has not run out."""
+    """From now on the provider is asked to authorise, while the payment is open.
+
+    None where it is not. `silence`: after which we ask what came of it.
+    """
     return await db.fetchrow(
         f"""
-        UPDATE payments SET status = 'authorised', authorised = amount, card_ending = $2
+        UPDATE payments SET asked_at = dvor_now(), underway = true, provider = $2,
+            reference = coalesce(reference, id::text), look_at = dvor_now() + $3::interval
         WHERE pay_token = $1 AND status = 'requested' AND expires_at > dvor_now()
-          AND amount = $3 AND currency = $4
         RETURNING {_PAYMENT}
         """,
         pay_token,
+        provider,
+        silence,
+    )
+
+
+async def standing_open(db: Connection, payment_id: UUID, reference: str, action_path: str) -> None:
+    """The provider waits: for another card, or for the payer to confirm."""
+    await db.execute(
+        """
+        UPDATE payments SET reference = $2, underway = false, action_path = $3,
+            look_at = CASE WHEN $3 = '' THEN NULL ELSE look_at END
+        WHERE id = $1 AND status = 'requested'
+          AND (reference, underway, action_path) IS DISTINCT FROM ($2, false, $3)
+        """,
+        payment_id,
+        reference,
+        action_path,
+    )
+
+
+async def authorise(
+    db: Connection, payment_id: UUID, reference: str, card_ending: str, amount: int, currency: str
+) -> Record | None:
+    """Reserve the whole amount, while it is asked for."""
+    return await db.fetchrow(
+        f"""
+        UPDATE payments SET status = 'authorised', authorised = amount, reference = $2,
+            card_ending = nullif($3, ''), underway = false, action_path = '', look_at = NULL
+        WHERE id = $1 AND status = 'requested' AND amount = $4 AND currency = $5
+        RETURNING {_PAYMENT}
+        """,
+        payment_id,
+        reference,
         card_ending,
         amount,
         currency,
     )
 
 
-async def count_decline(db: Connection, pay_token: str) -> Record | None:
-    """One more failed try, while the payment is open."""
+async def count_declines(db: Connection, payment_id: UUID, declines: int) -> Record | None:
+    """So many failed tries in all; None where that many are known."""
     return await db.fetchrow(
         f"""
-        UPDATE payments SET declines = declines + 1
-        WHERE pay_token = $1 AND status = 'requested' AND expires_at > dvor_now()
-        RETURNING {_PAYMENT}
-        """,
-        pay_token,
-    )
-
-
-async def capture(db: Connection, payment_id: UUID) -> Record | None:
-    """Take all that was authorised."""
-    return await db.fetchrow(
-        f"""
-        UPDATE payments SET status = 'captured', captured = authorised
-        WHERE id = $1 AND status = 'authorised' AND authorised = amount
-        RETURNING {_PAYMENT}
+        UPDATE payments SET declines = $2 WHERE id = $1 AND declines < $2 RETURNING {_PAYMENT}
         """,
         payment_id,
+        declines,
     )
 
 
-async def void(db: Connection, payment_id: UUID) -> Record | None:
-    """Close a payment of which nothing was taken."""
+async def capture(db: Connection, payment_id: UUID, amount: int) -> Record | None:
+    """Note what was taken of what was authorised."""
     return await db.fetchrow(
         f"""
-        UPDATE payments SET status = 'voided'
-        WHERE id = $1 AND status = ANY('{{requested,authorised}}') AND captured = 0
-        RETURNING {_PAYMENT}
-        """,
-        payment_id,
-    )
-
-
-async def refund(db: Connection, payment_id: UUID, amount: int) -> Record | None:
-    """Give `amount` back, while that much is left of what was taken."""
-    return await db.fetchrow(
-        f"""
-        UPDATE payments SET
-            refunded = refunded + $2,
-            status = CASE WHEN refunded + $2 = captured THEN 'refunded' ELSE status END
-        WHERE id = $1 AND status = 'captured' AND $2 > 0 AND refunded + $2 <= captured
+        UPDATE payments SET status = 'captured', captured = $2
+        WHERE id = $1 AND status = 'authorised' AND $2 <= authorised AND authorised = amount
         RETURNING {_PAYMENT}
         """,
         payment_id,
@@ -145,24 +163,155 @@ async def refund(db: Connection, payment_id: UUID, amount: int) -> Record | None
     )
 
 
-async def insert_refund(db: Connection, key: UUID, payment_id: UUID, amount: int) -> bool:
+async def void(db: Connection, payment_id: UUID, before: str) -> Record | None:
+    """Close a payment of which nothing was taken, and that has come no further than `before`:
+    unasked (no provider knows of it), requested or authorised.
+    """
+    return await db.fetchrow(
+        f"""
+        UPDATE payments SET status = 'voided', underway = false, action_path = '', look_at = NULL
+        WHERE id = $1 AND captured = 0 AND (
+            status = 'requested' AND (asked_at IS NULL OR $2 <> 'unasked')
+            OR status = 'authorised' AND $2 = 'authorised'
+        )
+        RETURNING {_PAYMENT}
+        """,
+        payment_id,
+        before,
+    )
+
+
+async def refund(db: Connection, payment_id: UUID, amount: int) -> Record | None:
+    """Set `amount` aside to be given back, while that much is left of what was taken."""
+    return await db.fetchrow(
+        f"""
+        UPDATE payments SET refunded = refunded + $2
+        WHERE id = $1 AND status = 'captured' AND $2 > 0 AND refunded + disputed + $2 <= captured
+        RETURNING {_PAYMENT}
+        """,
+        payment_id,
+        amount,
+    )
+
+
+async def unrefund(db: Connection, payment_id: UUID, amount: int) -> None:
+    """The provider said no: what was set aside is not given back."""
+    await db.execute(
+        "UPDATE payments SET refunded = refunded - $2 WHERE id = $1 AND status = 'captured'",
+        payment_id,
+        amount,
+    )
+
+
+async def all_refunded(db: Connection, payment_id: UUID) -> Record | None:
+    """The payment after a refund went through; refunded once everything did."""
+    return await db.fetchrow(
+        f"""
+        UPDATE payments SET status = CASE WHEN captured = (
+                SELECT sum(amount) FROM refunds WHERE payment_id = $1 AND state = 'done'
+            ) THEN 'refunded' ELSE status END
+        WHERE id = $1 RETURNING {_PAYMENT}
+        """,
+        payment_id,
+    )
+
+
+async def dispute(
+    db: Connection, payment_id: UUID, outcome: str, before: Sequence[str], amount: int
+) -> Record | None:
+    """What the payer's bank took back, as `contested`; None where that is known."""
+    return await db.fetchrow(
+        """
+        WITH before AS (
+            SELECT id, disputed FROM payments
+            WHERE id = $1 AND dispute = ANY($3) AND captured > 0 FOR UPDATE
+        )
+        UPDATE payments SET dispute = $2,
+            disputed = CASE $2 WHEN 'open' THEN $4::bigint WHEN 'won' THEN 0
+                       ELSE payments.disputed END
+        FROM before WHERE payments.id = before.id
+        RETURNING payments.id, order_id, currency,
+                  CASE $2 WHEN 'open' THEN $4::bigint ELSE before.disputed END AS contested
+        """,
+        payment_id,
+        outcome,
+        before,
+        amount,
+    )
+
+
+async def to_look_at(db: Connection, limit: int) -> list[Record]:
+    """Payments of which we should have heard, the longest silent first."""
+    return await db.fetch(
+        f"""
+        SELECT {_PAYMENT} FROM payments WHERE look_at <= dvor_now() ORDER BY look_at LIMIT $1
+        """,
+        limit,
+    )
+
+
+async def look_later(db: Connection, payment_id: UUID) -> None:
+    """Ask again, less and less often; never again a day after the time to pay."""
+    await db.execute(
+        """
+        UPDATE payments SET look_at = CASE
+            WHEN expires_at + interval '1 day' < dvor_now() THEN NULL
+            ELSE dvor_now() + least(dvor_now() - asked_at, interval '1 hour')
+        END
+        WHERE id = $1 AND look_at IS NOT NULL
+        """,
+        payment_id,
+    )
+
+
+async def event_known(db: Connection, id: str) -> bool:
+    """Whether we have acted upon this webhook."""
+    return await db.fetchval("SELECT EXISTS (SELECT FROM provider_events WHERE id = $1)", id)
+
+
+async def note_event(db: Connection, id: str, type: str, payment_id: UUID) -> None:
+    """We have acted upon this webhook."""
+    await db.execute(
+        "INSERT INTO provider_events (id, type, payment_id) VALUES ($1, $2, $3)"
+        " ON CONFLICT DO NOTHING",
+        id,
+        type,
+        payment_id,
+    )
+
+
+async def insert_refund(
+    db: Connection, key: UUID, payment_id: UUID, amount: int, reason: str
+) -> bool:
     """Whether this key is new; a twin in another transaction is waited for."""
     return bool(
         await db.fetchval(
             """
-            INSERT INTO refunds (key, payment_id, amount) VALUES ($1, $2, $3)
+            INSERT INTO refunds (key, payment_id, amount, reason) VALUES ($1, $2, $3, $4)
             ON CONFLICT (key) DO NOTHING RETURNING true
             """,
             key,
             payment_id,
             amount,
+            reason,
         )
     )
 
 
 async def refund_of_key(db: Connection, key: UUID) -> Record | None:
     """What a key stands for."""
-    return await db.fetchrow("SELECT payment_id, amount FROM refunds WHERE key = $1", key)
+    return await db.fetchrow(
+        "SELECT key, payment_id, amount, state, reason FROM refunds WHERE key = $1", key
+    )
+
+
+async def end_refund(db: Connection, key: UUID, state: str) -> bool:
+    """pending -> done or failed; False where it is known how it ended."""
+    return bool(
+        await db.execute(
+            "UPDATE refunds SET state = $2 WHERE key = $1 AND state = 'pending'", key, state
+        )
+    )
 
 
 async def insert_step(
@@ -211,10 +360,12 @@ async def insert_webhook(
     )
 
 
-async def webhook_to_deliver(db: Connection, id: UUID) -> bytes | None:
-    """The body of a webhook; None where it has been delivered."""
+async def webhook_to_deliver(db: Connection, id: UUID, *, again: bool) -> bytes | None:
+    """The body of a webhook; None where it has been delivered, unless it is to be sent again."""
     return await db.fetchval(
-        "SELECT body FROM webhook_deliveries WHERE id = $1 AND delivered_at IS NULL", id
+        "SELECT body FROM webhook_deliveries WHERE id = $1 AND (delivered_at IS NULL OR $2)",
+        id,
+        again,
     )
 
 
@@ -225,10 +376,42 @@ async def mark_webhook(db: Connection, id: UUID, answer: str, *, delivered: bool
         UPDATE webhook_deliveries SET
             attempts = attempts + 1,
             last_answer = $2,
-            delivered_at = CASE WHEN $3 THEN dvor_now() END
-        WHERE id = $1 AND delivered_at IS NULL
+            delivered_at = coalesce(delivered_at, CASE WHEN $3 THEN dvor_now() END)
+        WHERE id = $1
         """,
         id,
         answer,
         delivered,
     )
+
+
+_SENT = """
+    SELECT id, 'bank' AS sender, type, description AS order_number, attempts, last_answer,
+           created_at, delivered_at
+    FROM bank_webhooks
+    UNION ALL
+    SELECT w.id, 'dvor', w.type, p.order_number, w.attempts, w.last_answer, w.created_at,
+           w.delivered_at
+    FROM webhook_deliveries w JOIN payments p ON p.id = w.payment_id
+"""
+
+
+async def sent_webhooks(
+    db: Connection, before: tuple[datetime, UUID] | None, limit: int
+) -> list[Record]:
+    """What was sent, newest first, before this one."""
+    return await db.fetch(
+        f"""
+        SELECT * FROM ({_SENT}) AS sent
+        WHERE $1::timestamptz IS NULL OR (created_at, id) < ($1, $2)
+        ORDER BY created_at DESC, id DESC LIMIT $3
+        """,
+        before[0] if before else None,
+        before[1] if before else None,
+        limit,
+    )
+
+
+async def sent_webhook(db: Connection, id: UUID) -> Record | None:
+    """One of them."""
+    return await db.fetchrow(f"SELECT * FROM ({_SENT}) AS sent WHERE id = $1", id)

@@ -14,14 +14,50 @@ SERVICES = frozenset({"orders"})
 
 
 class Verdict(StrEnum):
-    """What the bank says to a card number."""
+    """What the bank does with a card number."""
 
     APPROVED = "approved"
     DECLINED = "declined"
+    THREE_STEP = "three_step"
+    """The payer has to confirm first."""
+    TIMEOUT = "timeout"
+    """The money is set aside, but the answer never comes."""
+    DUPLICATE = "duplicate"
+    """Decided later; the webhook comes three times at once."""
+    OUT_OF_ORDER = "out_of_order"
+    """Decided later; what happened before is told after it."""
+    LATE = "late"
+    """Decided only when the time to pay is over."""
+    NEVER = "never"
+    """Decided later, and no webhook ever comes."""
+    PARTIAL = "partial"
+    """When it is captured, only half of the money comes."""
+    CHARGEBACK = "chargeback"
+    """A minute after the capture the payer objects, and a week later they win."""
     UNKNOWN = "unknown"
     """A possible number, but not one of the test cards: declined."""
     MISTYPED = "mistyped"
     """No card has this number; the bank is not even asked."""
+
+
+CARDS = {
+    Verdict.APPROVED: GOOD_CARD,
+    Verdict.DECLINED: BAD_CARD,
+    Verdict.THREE_STEP: "4000002760003184",
+    Verdict.TIMEOUT: "4000000000000119",
+    Verdict.DUPLICATE: "4000000000000028",
+    Verdict.OUT_OF_ORDER: "4000000000000036",
+    Verdict.LATE: "4000000000000044",
+    Verdict.NEVER: "4000000000000051",
+    Verdict.PARTIAL: "4000000000000069",
+    Verdict.CHARGEBACK: "4000000000000259",
+}
+"""The test cards."""
+
+_VERDICTS = {number: verdict for verdict, number in CARDS.items()}
+
+DECLINED = frozenset({Verdict.DECLINED, Verdict.UNKNOWN})
+DECIDED_LATER = frozenset({Verdict.DUPLICATE, Verdict.OUT_OF_ORDER, Verdict.LATE, Verdict.NEVER})
 
 
 def digits(card_number: str) -> str:
@@ -30,13 +66,11 @@ def digits(card_number: str) -> str:
 
 
 def verdict(card_number: str) -> Verdict:
-    """What the bank says to this number."""
+    """What the bank does with this number."""
     number = digits(card_number)
     if not re.fullmatch(r"[0-9]{12,19}", number) or not _luhn(number):
         return Verdict.MISTYPED
-    if number == GOOD_CARD:
-        return Verdict.APPROVED
-    return Verdict.DECLINED if number == BAD_CARD else Verdict.UNKNOWN
+    return _VERDICTS.get(number, Verdict.UNKNOWN)
 
 
 def _luhn(number: str) -> bool:

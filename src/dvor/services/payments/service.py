@@ -1,37 +1,57 @@
-"""Payments: who may do what, and what each change writes, in one transaction."""
+"""Payments: who may do what; `settlement.py` does it."""
 
+import asyncio
 import secrets
+from contextlib import suppress
+from datetime import timedelta
 from uuid import UUID
 
 from dvor.contracts.payments import (
     CardDeclined,
-    NotAuthorised,
+    ForgedWebhook,
     Payment,
-    PaymentCaptured,
     PaymentEnded,
     PaymentHistory,
     PaymentPage,
-    PaymentRefunded,
     PaymentRequest,
     PaymentSearch,
     PaymentStatus,
-    PaymentStep,
-    RefundTooLarge,
+    ProviderDelivery,
+    SentWebhook,
+    SentWebhooks,
+    Shares,
     UnknownPayment,
-    Webhook,
+    UnknownWebhook,
 )
+from dvor.kernel import clock
 from dvor.kernel.caller import Role, current, require_role, require_service, require_user
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Database, Record, Tx
-from dvor.kernel.errors import Conflict, InvalidFields
+from dvor.kernel.db import Database, Record
+from dvor.kernel.errors import Conflict, InvalidFields, Unavailable
 from dvor.kernel.ids import new
-from dvor.kernel.money import Money
-from dvor.services.payments import queries, rules
-from dvor.services.payments.rules import Verdict
-from dvor.services.payments.tasks import DeliverWebhook, deliver_webhook
+from dvor.kernel.messages import PageRequest
+from dvor.services.payments import queries, rules, views
+from dvor.services.payments.providers import (
+    Charge,
+    Forged,
+    OutcomeUnknown,
+    Provider,
+    Refused,
+    State,
+)
+from dvor.services.payments.providers.simulator import Simulator
+from dvor.services.payments.settlement import Settlement, known, step
+from dvor.services.payments.tasks import (
+    BankWebhook,
+    DeliverWebhook,
+    deliver_webhook,
+    send_bank_webhook,
+)
 
 TOKEN_BYTES = 32
 """Randomness of the secret address of a hosted page: 256 bits."""
+LOOKS_AT_ONCE = 100
+"""Payments that are asked about by one run of the timer."""
 
 _TAKEN = (PaymentStatus.AUTHORISED, PaymentStatus.CAPTURED, PaymentStatus.REFUNDED)
 
@@ -42,6 +62,9 @@ class PaymentsService:
     def __init__(self, db: Database, settings: Settings) -> None:
         self.db = db
         self.settings = settings
+        self.bank = Simulator(db, settings)
+        self.provider: Provider = self.bank
+        self.settlement = Settlement(db, self.provider)
 
     async def request(self, request: PaymentRequest) -> Payment:
         """Ask for money; the order's one payment, however often it is asked for."""
@@ -60,197 +83,174 @@ class PaymentsService:
                 expires_at=request.expires_at,
             )
             if row is not None:
-                await _step(tx, row, "requested", row["amount"])
-                return _payment(row)
+                await step(tx, row, "requested", row["amount"])
+                return views.payment(row)
             row = await queries.payment_of_order(tx, request.order_id)
-        if row is None or (row["payer_id"], _money(row)) != (request.payer_id, request.amount):
+        if row is None or (row["payer_id"], views.money(row)) != (request.payer_id, request.amount):
             raise Conflict
-        return _payment(row)
+        return views.payment(row)
 
     async def payment(self, payment_id: UUID) -> PaymentHistory:
-        """A payment with its history, of one moment."""
+        """A payment with its history, of one moment; services hear what the provider says now."""
+        if current().service in rules.SERVICES:
+            row = known(await queries.payment(self.db, payment_id))
+            if row["underway"]:
+                with suppress(Unavailable):  # what we know is true as far as it goes
+                    await self.settlement.look(row)
         async with self.db.snapshot() as db:
             row = await queries.payment(db, payment_id)
             # Strangers cannot tell a foreign payment from none.
             if row is None or not rules.may_see(current(), row["payer_id"]):
                 raise UnknownPayment
             steps = await queries.steps(db, payment_id)
-        return PaymentHistory(payment=_payment(row), steps=tuple(map(_shown_step, steps)))
+        return PaymentHistory(payment=views.payment(row), steps=tuple(map(views.step, steps)))
 
     async def payments(self, search: PaymentSearch) -> PaymentPage:
         """One's own payments, or everybody's."""
         payer = None if search.everybody else require_user()
         if search.everybody:
             require_role(Role.ADMIN)
-        rows = await queries.payments(self.db, payer, _before(search.cursor), search.limit + 1)
+        rows = await queries.payments(self.db, payer, views.before(search.cursor), search.limit + 1)
         more = len(rows) > search.limit
         shown = rows[: search.limit]
         return PaymentPage(
-            items=tuple(_payment(row) for row in shown),
+            items=tuple(views.payment(row) for row in shown),
             next_cursor=str(shown[-1]["id"]) if more else None,
         )
 
     async def open_page(self, pay_token: str) -> Payment:
         """The payment of a hosted page: whoever knows the token may see and pay it."""
-        return _payment(_known(await queries.payment_of_token(self.db, pay_token)), paying=True)
+        return views.payment(await self._of_token(pay_token), paying=True)
+
+    async def _of_token(self, pay_token: str) -> Record:
+        return known(await queries.payment_of_token(self.db, pay_token))
 
     async def submit_card(self, pay_token: str, card_number: str) -> Payment:
-        """Try a card. The bank decides before the transaction; the row decides within."""
-        row = _known(await queries.payment_of_token(self.db, pay_token))
-        verdict = rules.verdict(card_number)
+        """Try a card: the provider decides, then the row follows."""
+        row = await self._of_token(pay_token)
         if row["status"] in _TAKEN:
-            return _payment(row, paying=True)
-        if verdict is Verdict.MISTYPED:
+            return views.payment(row, paying=True)
+        if not self.provider.readable(card_number):
             raise InvalidFields(problems={"card_number": "not the number of a card"})
-        if verdict is Verdict.APPROVED:
-            return await self._authorise(row, card_number)
-        await self._decline(row)
-        raise CardDeclined
-
-    async def _authorise(self, seen: Record, card_number: str) -> Payment:
-        async with self.db.tx("payments.authorised") as tx:
-            row = await queries.authorise(
-                tx,
-                seen["pay_token"],
-                rules.digits(card_number)[-4:],
-                seen["amount"],
-                seen["currency"],
+        silence = timedelta(seconds=self.settings.provider_silence_seconds)
+        row = await queries.asking(self.db, pay_token, self.provider.name, silence)
+        if row is None:
+            return self._ended(await self._of_token(pay_token))
+        try:
+            standing = await self.provider.authorise(
+                _charge(row), card_number, f"{row['id']} {current().key or new()}"
             )
-            if row is not None:
-                await _step(tx, row, "authorised", row["amount"])
-                await _tell(tx, row, "authorised")
-                return _payment(row, paying=True)
-            row = _known(await queries.payment(tx, seen["id"]))
+        except OutcomeUnknown:
+            return views.payment(row, paying=True)
+        except Refused:
+            return self._ended(await self.settlement.look(row))
+        name = "payments.declined" if standing.state is State.OPEN else "payments.authorised"
+        row = await self.settlement.follow(row["id"], standing, name)
+        if standing.state is State.OPEN:
+            raise CardDeclined
+        if row["status"] == PaymentStatus.VOIDED:
+            raise PaymentEnded
+        return views.payment(row, paying=True)
+
+    def _ended(self, row: Record) -> Payment:
+        """What is said of a payment that cannot be paid: that it is, or that it is over."""
         if row["status"] in _TAKEN:
-            return _payment(row, paying=True)
+            return views.payment(row, paying=True)
         raise PaymentEnded
 
-    async def _decline(self, seen: Record) -> None:
-        """Count a failed try once per key of its form."""
-        async with self.db.tx("payments.declined") as tx:
-            row = await queries.count_decline(tx, seen["pay_token"])
-            if row is None:
-                raise PaymentEnded
-            key = current().key
-            if not await queries.insert_step(
-                tx, row["id"], "declined", row["amount"], row["currency"], key
-            ):
-                raise CardDeclined  # sent twice: counted already, so nothing is written
-            await _tell(tx, row, "declined")
+    async def confirm_card(self, pay_token: str, accepted: bool) -> Payment:
+        """The payer's answer goes to the bank; then we ask the bank, as a browser comes back."""
+        row = await self._of_token(pay_token)
+        if row["action_path"] and row["status"] == PaymentStatus.REQUESTED:
+            await self.bank.confirm(row["reference"], accepted=accepted)
+            row = await self.settlement.look(row)
+        if row["status"] == PaymentStatus.REQUESTED and not accepted:
+            raise CardDeclined
+        return self._ended(row)
+
+    async def receive_webhook(self, delivery: ProviderDelivery) -> None:
+        """Take a webhook of the provider: verified, then only a reason to ask."""
+        try:
+            news = self.provider.read(delivery.headers, delivery.body, clock.now())
+        except Forged:
+            raise ForgedWebhook from None
+        if news is None or await queries.event_known(self.db, news.id):
+            return
+        row = known(await queries.payment_of_reference(self.db, news.references))
+        standing = await self.settlement.ask(row)
+        if standing is None:
+            raise UnknownPayment
+        await self.settlement.follow(
+            row["id"], standing, event=(news.id, news.type)
+        )
+
+    async def webhooks(self, page: PageRequest) -> SentWebhooks:
+        """What was sent, by the bank and by us."""
+        require_role(Role.ADMIN)
+        rows = await queries.sent_webhooks(self.db, views.moment(page.cursor), page.limit + 1)
+        shown = rows[: page.limit]
+        more = views.moment_cursor(shown[-1]) if len(rows) > page.limit else None
+        return SentWebhooks(items=tuple(SentWebhook(**row) for row in shown), next_cursor=more)
+
+    async def replay_webhook(self, webhook_id: UUID) -> SentWebhook:
+        """Send it once more: once for each key of a form."""
+        require_role(Role.ADMIN)
+        row = await queries.sent_webhook(self.db, webhook_id)
+        if row is None:
+            raise UnknownWebhook
+        key = f"{webhook_id} replay {current().key or new()}"
+        async with self.db.tx() as tx:
+            if row["sender"] == "bank":
+                tx.enqueue(
+                    send_bank_webhook, BankWebhook(webhook_id=webhook_id, copy_number=1), key=key
+                )
+            else:
+                work = DeliverWebhook(webhook_id=webhook_id, again=True)
+                tx.enqueue(deliver_webhook, work, key=key)
+        return SentWebhook(**row)
 
     async def capture(self, payment_id: UUID) -> Payment:
         """Take the authorised money."""
         require_service(*rules.SERVICES)
-        async with self.db.tx("payments.captured") as tx:
-            row = await queries.capture(tx, payment_id)
-            if row is not None:
-                await _step(tx, row, "captured", row["captured"])
-                await _tell(tx, row, "captured")
-                tx.emit(
-                    PaymentCaptured(
-                        order_id=row["order_id"], payment_id=payment_id, amount=_money(row)
-                    )
-                )
-                return _payment(row)
-            row = _known(await queries.payment(tx, payment_id))
-        if row["status"] in (PaymentStatus.CAPTURED, PaymentStatus.REFUNDED):
-            return _payment(row)
-        raise NotAuthorised
+        row = known(await queries.payment(self.db, payment_id))
+        return views.payment(await self.settlement.capture(row))
 
     async def void(self, payment_id: UUID) -> Payment:
         """Close a payment of which nothing was taken."""
         require_service(*rules.SERVICES)
-        async with self.db.tx("payments.voided") as tx:
-            row = await queries.void(tx, payment_id)
-            if row is not None:
-                await _step(tx, row, "voided", row["authorised"])
-                await _tell(tx, row, "voided")
-                return _payment(row)
-            row = _known(await queries.payment(tx, payment_id))
-        if row["status"] == PaymentStatus.VOIDED:
-            return _payment(row)
-        raise Conflict
+        row = known(await queries.payment(self.db, payment_id))
+        return views.payment(await self.settlement.void(row))
 
-    async def refund(self, payment_id: UUID, amount: int, key: UUID) -> Payment:
-        """Give money back. The key is claimed first: its twin waits and then changes nothing."""
+    async def refund(
+        self, payment_id: UUID, amount: int, key: UUID, reason: str = "", shares: Shares = ()
+    ) -> Payment:
+        """Give money back, once a key."""
         require_service(*rules.SERVICES)
-        _known(await queries.payment(self.db, payment_id))
-        async with self.db.tx("payments.refunded") as tx:
-            if not await queries.insert_refund(tx, key, payment_id, amount):
-                return await _repeated_refund(tx, payment_id, amount, key)
-            async with tx.refusing(money_in_order=RefundTooLarge):
-                row = await queries.refund(tx, payment_id, amount)
-            if row is None:
-                raise RefundTooLarge
-            await _step(tx, row, "refunded", amount)
-            await _tell(tx, row, "refunded")
-            given_back = Money(amount=amount, currency=row["currency"])
-            tx.emit(
-                PaymentRefunded(order_id=row["order_id"], payment_id=payment_id, amount=given_back)
-            )
-            return _payment(row)
+        row = known(await queries.payment(self.db, payment_id))
+        return views.payment(await self.settlement.refund(row, amount, key, reason, shares))
+
+    async def finish_refund(self, key: UUID) -> None:
+        """Ask the provider for what nobody has seen the end of. For tasks."""
+        refund = await queries.refund_of_key(self.db, key)
+        if refund is not None and refund["state"] == "pending":
+            await self.settlement.finish_refund(refund)
+
+    async def reconcile(self) -> None:
+        """Ask about payments that are silent too long. For the timer."""
+        rows = await queries.to_look_at(self.db, LOOKS_AT_ONCE)
+        await asyncio.gather(*(self._reconcile(row) for row in rows))
+
+    async def _reconcile(self, row: Record) -> None:
+        with suppress(Unavailable):  # it is asked again later
+            await self.settlement.look(row)
+        await queries.look_later(self.db, row["id"])
 
 
-async def _repeated_refund(tx: Tx, payment_id: UUID, amount: int, key: UUID) -> Payment:
-    before = await queries.refund_of_key(tx, key)
-    if before is None or (before["payment_id"], before["amount"]) != (payment_id, amount):
-        raise Conflict
-    return _payment(_known(await queries.payment(tx, payment_id)))
-
-
-async def _step(tx: Tx, row: Record, what: str, amount: int) -> None:
-    await queries.insert_step(tx, row["id"], what, amount, row["currency"])
-
-
-async def _tell(tx: Tx, row: Record, what: str) -> None:
-    """Write the webhook of a change and have it delivered."""
-    webhook_id = new()
-    webhook = Webhook(type=f"payment.{what}", payment_id=row["id"], order_id=row["order_id"])
-    body = webhook.model_dump_json().encode()
-    await queries.insert_webhook(tx, webhook_id, row["id"], webhook.type, body)
-    tx.enqueue(deliver_webhook, DeliverWebhook(webhook_id=webhook_id), key=str(webhook_id))
-
-
-def _known(row: Record | None) -> Record:
-    if row is None:
-        raise UnknownPayment
-    return row
-
-
-def _before(cursor: str | None) -> UUID | None:
-    try:
-        return UUID(cursor) if cursor else None
-    except ValueError:
-        raise InvalidFields(problems={"cursor": "not a cursor of this list"}) from None
-
-
-def _money(row: Record) -> Money:
-    return Money(amount=row["amount"], currency=row["currency"])
-
-
-def _payment(row: Record, *, paying: bool = False) -> Payment:
-    """`paying`: asked for by the secret address itself, which then is no secret any more."""
-    told = paying or rules.may_pay(current(), row["payer_id"])
-    return Payment(
-        id=row["id"],
-        order_id=row["order_id"],
-        order_number=row["order_number"],
-        payer_id=row["payer_id"],
-        amount=_money(row),
-        status=PaymentStatus(row["status"]),
-        captured=row["captured"],
-        refunded=row["refunded"],
-        declines=row["declines"],
-        pay_path=f"/pay/{row['pay_token']}" if told else "",
+def _charge(row: Record) -> Charge:
+    return Charge(
+        reference=row["reference"],
+        amount=row["amount"],
+        currency=row["currency"],
         expires_at=row["expires_at"],
-        created_at=row["created_at"],
-        return_path=row["return_path"],
-    )
-
-
-def _shown_step(row: Record) -> PaymentStep:
-    return PaymentStep(
-        at=row["at"],
-        what=row["what"],
-        amount=Money(amount=row["amount"], currency=row["currency"]),
+        description=row["order_number"],
     )

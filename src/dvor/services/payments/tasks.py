@@ -1,12 +1,13 @@
-"""Webhooks on their way to whoever asked for the money."""
+"""Webhooks on their way, refunds that the provider has not answered, and payments to ask about."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from dvor.kernel import clock, outbound, points, webhooks
-from dvor.kernel.messages import Message
-from dvor.kernel.tasks import task
+from dvor.kernel.messages import Count, Message
+from dvor.kernel.tasks import task, timer
 from dvor.services.payments import queries
+from dvor.services.payments.providers import simulator_queries
 
 if TYPE_CHECKING:
     from dvor.services.payments.service import PaymentsService
@@ -17,9 +18,29 @@ TRIES_MAX = 100
 
 
 class DeliverWebhook(Message):
-    """One webhook, by its row."""
+    """One webhook, by its row. `again`: also when it was delivered before."""
 
     webhook_id: UUID
+    again: bool = False
+
+
+class BankWebhook(Message):
+    """One webhook of the simulated bank. Copies are sent whatever became of the first."""
+
+    webhook_id: UUID
+    copy_number: Count = 0
+
+
+class BankWork(Message):
+    """A payment at the simulated bank."""
+
+    reference: str
+
+
+class RefundWork(Message):
+    """A refund by its key."""
+
+    key: UUID
 
 
 class NotDelivered(Exception):
@@ -29,22 +50,68 @@ class NotDelivered(Exception):
 @task(timeout_seconds=ANSWER_TIMEOUT_SECONDS + 5, attempts_max=TRIES_MAX)
 async def deliver_webhook(service: "PaymentsService", work: DeliverWebhook) -> None:
     """Send a webhook until somebody says 2xx. The receiver knows repeated ones by their id."""
-    body = await queries.webhook_to_deliver(service.db, work.webhook_id)
+    body = await queries.webhook_to_deliver(service.db, work.webhook_id, again=work.again)
     if body is None:
         return
-    newest = webhooks.secrets_of("payments", service.settings.secret)[0]
+    newest = webhooks.secrets_of("payments", *service.settings.secrets)[0]
     headers = webhooks.sign(newest, str(work.webhook_id), clock.now(), body)
     headers["content-type"] = "application/json"
     points.reached("webhook.before_post")
-    try:
-        status = await outbound.post(
-            service.settings.webhook_url, body, headers, ANSWER_TIMEOUT_SECONDS
-        )
-        answer, delivered = str(status), 200 <= status < 300
-    except (ConnectionError, TimeoutError) as problem:
-        answer, delivered = f"{type(problem).__name__}: {problem}"[:500], False
+    answer, delivered = await _post(service.settings.webhook_url, body, headers)
     points.reached("webhook.after_post")
     await queries.mark_webhook(service.db, work.webhook_id, answer, delivered=delivered)
     points.reached("webhook.after_marking")
     if not delivered:
         raise NotDelivered(answer)
+
+
+@task(timeout_seconds=ANSWER_TIMEOUT_SECONDS + 5, attempts_max=TRIES_MAX)
+async def send_bank_webhook(service: "PaymentsService", work: BankWebhook) -> None:
+    """The simulated bank sends a webhook until we say 2xx."""
+    row = await simulator_queries.webhook(service.db, work.webhook_id)
+    if row is None or (row["delivered_at"] is not None and not work.copy_number):
+        return
+    headers = service.bank.sign(str(work.webhook_id), row["body"])
+    answer, delivered = await _post(service.settings.bank_webhook_url, row["body"], headers)
+    await simulator_queries.mark_webhook(service.db, work.webhook_id, answer, delivered=delivered)
+    if not delivered:
+        raise NotDelivered(answer)
+
+
+async def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[str, bool]:
+    """What was answered, and whether it was yes."""
+    try:
+        status = await outbound.post(url, body, headers, ANSWER_TIMEOUT_SECONDS)
+    except (ConnectionError, TimeoutError) as problem:
+        return f"{type(problem).__name__}: {problem}"[:500], False
+    return str(status), 200 <= status < 300
+
+
+@task(timeout_seconds=20, attempts_max=TRIES_MAX)
+async def decide_late(service: "PaymentsService", work: BankWork) -> None:
+    """The simulated bank decides what took long."""
+    await service.bank.decide_late(work.reference)
+
+
+@task(timeout_seconds=20, attempts_max=TRIES_MAX)
+async def open_dispute(service: "PaymentsService", work: BankWork) -> None:
+    """A payer objects to a payment at the simulated bank."""
+    await service.bank.open_dispute(work.reference)
+
+
+@task(timeout_seconds=20, attempts_max=TRIES_MAX)
+async def decide_dispute(service: "PaymentsService", work: BankWork) -> None:
+    """The simulated bank decides for the payer."""
+    await service.bank.decide_dispute(work.reference)
+
+
+@task(timeout_seconds=20, attempts_max=TRIES_MAX)
+async def finish_refund(service: "PaymentsService", work: RefundWork) -> None:
+    """Ask the provider for a refund whose outcome nobody has seen."""
+    await service.finish_refund(work.key)
+
+
+@timer(every_seconds=15)
+async def reconcile(service: "PaymentsService") -> None:
+    """Ask about payments of which we should have heard: a webhook may never come."""
+    await service.reconcile()

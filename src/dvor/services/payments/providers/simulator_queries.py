@@ -1,0 +1,180 @@
+"""All SQL of the simulated bank. Its tables are its own: no statement here touches ours."""
+
+from uuid import UUID
+
+from dvor.kernel.db import Connection, Record
+from dvor.services.payments.providers import Charge
+
+_PAYMENT = """
+    reference, amount, currency, description, expires_at, state, outcome, captured, refunded,
+    disputed, dispute, declines, card_ending
+"""
+
+
+async def claim(db: Connection, key: str, reference: str, operation: str, amount: int = 0) -> bool:
+    """Whether this key is new; a twin in another transaction is waited for."""
+    return bool(
+        await db.execute(
+            "INSERT INTO bank_calls (key, reference, operation, amount) VALUES ($1, $2, $3, $4)"
+            " ON CONFLICT DO NOTHING",
+            key,
+            reference,
+            operation,
+            amount,
+        )
+    )
+
+
+async def payment(db: Connection, reference: str) -> Record | None:
+    """A payment, with the keys of its refunds."""
+    return await db.fetchrow(
+        f"""
+        SELECT {_PAYMENT}, ARRAY(
+            SELECT key FROM bank_calls
+            WHERE bank_calls.reference = bank_payments.reference AND operation = 'refund'
+        ) AS refunds
+        FROM bank_payments WHERE reference = $1
+        """,
+        reference,
+    )
+
+
+async def decide(
+    db: Connection, charge: Charge, state: str, outcome: str, card_ending: str, declines: int
+) -> Record | None:
+    """Say what becomes of a payment; None where it is past being decided."""
+    return await db.fetchrow(
+        f"""
+        INSERT INTO bank_payments AS known (reference, amount, currency, description, expires_at,
+                                            state, outcome, card_ending, declines)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (reference) DO UPDATE SET
+            state = excluded.state, outcome = excluded.outcome,
+            card_ending = excluded.card_ending, declines = known.declines + excluded.declines
+        WHERE known.state IN ('open', 'action') AND known.amount = excluded.amount
+            AND known.currency = excluded.currency
+        RETURNING {_PAYMENT}, '{{}}'::text[] AS refunds
+        """,
+        charge.reference,
+        charge.amount,
+        charge.currency,
+        charge.description,
+        charge.expires_at,
+        state,
+        outcome,
+        card_ending,
+        declines,
+    )
+
+
+async def move(
+    db: Connection, reference: str, before: str, after: str, declines: int = 0
+) -> Record | None:
+    """From one state to another; None where it is not in that state."""
+    return await db.fetchrow(
+        f"""
+        UPDATE bank_payments SET state = $3, declines = declines + $4
+        WHERE reference = $1 AND state = $2 RETURNING {_PAYMENT}
+        """,
+        reference,
+        before,
+        after,
+        declines,
+    )
+
+
+async def capture(db: Connection, reference: str, amount: int, *, final: bool) -> Record | None:
+    """Take so much of what is set aside."""
+    return await db.fetchrow(
+        f"""
+        UPDATE bank_payments SET captured = captured + $2,
+            state = CASE WHEN $3 OR captured + $2 = amount THEN 'captured' ELSE state END
+        WHERE reference = $1 AND state = 'authorised' AND captured + $2 <= amount
+        RETURNING {_PAYMENT}
+        """,
+        reference,
+        amount,
+        final,
+    )
+
+
+async def let_go(db: Connection, reference: str) -> None:
+    """Set nothing aside any more; what was captured stays captured."""
+    await db.execute(
+        """
+        UPDATE bank_payments
+        SET state = CASE WHEN captured > 0 THEN 'captured' ELSE 'voided' END
+        WHERE reference = $1 AND state IN ('open', 'action', 'authorised')
+        """,
+        reference,
+    )
+
+
+async def refund(db: Connection, reference: str, amount: int) -> bool:
+    """Give so much back, while that much is left of what was captured."""
+    return bool(
+        await db.execute(
+            """
+            UPDATE bank_payments SET refunded = refunded + $2
+            WHERE reference = $1 AND $2 > 0 AND refunded + disputed + $2 <= captured
+            """,
+            reference,
+            amount,
+        )
+    )
+
+
+async def open_dispute(db: Connection, reference: str) -> Record | None:
+    """The payer wants everything back that was not given back."""
+    return await db.fetchrow(
+        f"""
+        UPDATE bank_payments SET disputed = captured - refunded, dispute = 'open'
+        WHERE reference = $1 AND dispute = '' AND captured > refunded RETURNING {_PAYMENT}
+        """,
+        reference,
+    )
+
+
+async def close_dispute(db: Connection, reference: str, *, won: bool) -> Record | None:
+    """The bank has decided; `won`: for the seller."""
+    return await db.fetchrow(
+        f"""
+        UPDATE bank_payments SET dispute = CASE WHEN $2 THEN 'won' ELSE 'lost' END,
+            disputed = CASE WHEN $2 THEN 0 ELSE disputed END
+        WHERE reference = $1 AND dispute = 'open' RETURNING {_PAYMENT}
+        """,
+        reference,
+        won,
+    )
+
+
+async def insert_webhook(db: Connection, id: UUID, payment: Record, type: str, body: bytes) -> None:
+    """A webhook to be sent."""
+    await db.execute(
+        "INSERT INTO bank_webhooks (id, reference, type, description, body)"
+        " VALUES ($1, $2, $3, $4, $5)",
+        id,
+        payment["reference"],
+        type,
+        payment["description"],
+        body,
+    )
+
+
+async def webhook(db: Connection, id: UUID) -> Record | None:
+    """A webhook."""
+    return await db.fetchrow("SELECT * FROM bank_webhooks WHERE id = $1", id)
+
+
+async def mark_webhook(db: Connection, id: UUID, answer: str, *, delivered: bool) -> None:
+    """Note one try and what came of it."""
+    await db.execute(
+        """
+        UPDATE bank_webhooks SET attempts = attempts + 1, last_answer = $2,
+            delivered_at = coalesce(delivered_at, CASE WHEN $3 THEN dvor_now() END)
+        WHERE id = $1
+        """,
+        id,
+        answer,
+        delivered,
+    )

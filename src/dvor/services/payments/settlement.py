@@ -1,0 +1,311 @@
+"""What becomes of money: the provider is asked first, then our books follow what it says.
+
+Outside any transaction the provider decides; inside one, a conditional update takes over what it
+said. Whoever comes second changes nothing, so answers, webhooks and our own questions may all tell
+the same, in any order and any number of times.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+from dvor.contracts.payments import (
+    NotAuthorised,
+    PaymentCaptured,
+    PaymentDisputed,
+    PaymentRefunded,
+    PaymentStatus,
+    RefundFailed,
+    RefundTooLarge,
+    Shares,
+    UnknownPayment,
+    Webhook,
+)
+from dvor.kernel import clock, telemetry
+from dvor.kernel.db import Database, Record, Tx
+from dvor.kernel.errors import Conflict, Unavailable
+from dvor.kernel.ids import derived, new
+from dvor.kernel.money import Money
+from dvor.services.payments import queries
+from dvor.services.payments.providers import (
+    DisputeState,
+    OutcomeUnknown,
+    Provider,
+    Refused,
+    Standing,
+    State,
+)
+from dvor.services.payments.tasks import (
+    DeliverWebhook,
+    RefundWork,
+    deliver_webhook,
+    finish_refund,
+)
+
+LOG = telemetry.log("payments")
+
+RESCUE_AFTER = timedelta(seconds=10)
+"""A refund whose request ended in between is taken up by a task after this."""
+
+VOID_TRIES = 3
+"""A payment may be authorised just while it is let go; the second try knows."""
+
+_DISPUTE_STEPS = {
+    DisputeState.NONE: (),
+    DisputeState.OPEN: (("open", "disputed", [""]),),
+    DisputeState.WON: (("won", "dispute_won", ["", "open"]),),
+    DisputeState.LOST: (("open", "disputed", [""]), ("lost", "dispute_lost", ["open"])),
+}
+"""What the provider says -> what has happened since: outcome, step, outcomes before it."""
+
+
+class Settlement:
+    """Moves payments on."""
+
+    def __init__(self, db: Database, provider: Provider) -> None:
+        self.db = db
+        self.provider = provider
+
+    async def ask(self, row: Record) -> Standing | None:
+        """Where a payment stands at the provider. Raises Unavailable."""
+        try:
+            return await self.provider.retrieve(row["reference"])
+        except OutcomeUnknown:
+            raise Unavailable from None
+
+    async def look(self, row: Record) -> Record:
+        """Ask, and take over what is so."""
+        standing = await self.ask(row)
+        if standing is None:
+            await queries.standing_open(self.db, row["id"], row["reference"], "")
+            return known(await queries.payment(self.db, row["id"]))
+        return await self.follow(row["id"], standing)
+
+    async def follow(
+        self, payment_id: UUID, standing: Standing, event: "Event | None" = None
+    ) -> Record:
+        """Take over what the provider says; answers the payment as it then is."""
+        async with self.db.tx() as tx:
+            await _follow_opening(tx, payment_id, standing)
+            if standing.captured or standing.state is State.CAPTURED:
+                await note_capture(tx, payment_id, standing.captured)
+            await _follow_dispute(tx, payment_id, standing)
+            if standing.state is State.VOIDED:
+                await note_void(tx, payment_id)
+            if event is not None:
+                await queries.note_event(tx, *event, payment_id)
+            row = known(await queries.payment(tx, payment_id))
+        if row["status"] == PaymentStatus.VOIDED and standing.state is State.AUTHORISED:
+            await self._let_stray_money_go(row)
+        return row
+
+    async def _let_stray_money_go(self, row: Record) -> None:
+        """Money that was set aside after we had closed the payment."""
+        LOG.info("late authorisation let go", payment=str(row["id"]))
+        try:
+            await self.provider.void(row["reference"], f"{row['id']} stray")
+        except OutcomeUnknown:
+            raise Unavailable from None
+
+    async def capture(self, row: Record) -> Record:
+        """Take the authorised money."""
+        if row["status"] == PaymentStatus.AUTHORISED:
+            row = await self._captured(row)
+        if row["status"] not in (PaymentStatus.CAPTURED, PaymentStatus.REFUNDED):
+            raise NotAuthorised
+        if row["captured"] < row["amount"]:  # the bank gave less: it is no sale
+            if row["status"] == PaymentStatus.CAPTURED:
+                key = derived(row["id"], "short")
+                await self.refund(row, row["captured"], key, "short", ())
+            raise NotAuthorised
+        return row
+
+    async def _captured(self, row: Record) -> Record:
+        try:
+            standing = await self.provider.capture(
+                row["reference"], row["amount"], f"{row['id']} capture", final=True
+            )
+        except (Refused, OutcomeUnknown) as problem:
+            standing = await self.ask(row)
+            unclear = standing is not None and standing.state is State.AUTHORISED
+            if isinstance(problem, OutcomeUnknown) and unclear:
+                raise Unavailable from None
+        if standing is None:
+            raise NotAuthorised
+        return await self.follow(row["id"], standing)
+
+    async def void(self, row: Record) -> Record:
+        """Close a payment of which nothing was taken."""
+        if row["status"] == PaymentStatus.REQUESTED and row["asked_at"] is None:
+            async with self.db.tx() as tx:
+                done = await note_void(tx, row["id"], "unasked")
+            row = done or known(await queries.payment(self.db, row["id"]))
+        for _ in range(VOID_TRIES):
+            if row["status"] not in (PaymentStatus.REQUESTED, PaymentStatus.AUTHORISED):
+                break
+            row = await self._voided(row)
+        if row["status"] != PaymentStatus.VOIDED:
+            taken = row["status"] in (PaymentStatus.CAPTURED, PaymentStatus.REFUNDED)
+            raise Conflict if taken else Unavailable
+        return row
+
+    async def _voided(self, row: Record) -> Record:
+        """One try. Authorised meanwhile: the next one lets it go."""
+        try:
+            standing = await self.provider.void(row["reference"], f"{row['id']} void")
+        except Refused:
+            standing = None  # it never heard of the payment
+        except OutcomeUnknown:
+            raise Unavailable from None
+        if standing is not None:
+            row = await self.follow(row["id"], standing)
+        if row["status"] == PaymentStatus.REQUESTED:  # nothing is set aside, as far as we know
+            async with self.db.tx() as tx:
+                done = await note_void(tx, row["id"], "requested")
+            return done or known(await queries.payment(self.db, row["id"]))
+        return row
+
+    async def refund(
+        self, row: Record, amount: int, key: UUID, reason: str, shares: Shares
+    ) -> Record:
+        """Give money back: set aside here, then asked of the provider, undone if it says no."""
+        await self._set_aside(row, amount, key, reason, shares)
+        refund = await queries.refund_of_key(self.db, key)
+        if refund is None or (refund["payment_id"], refund["amount"]) != (row["id"], amount):
+            raise Conflict
+        return await self.finish_refund(refund)
+
+    async def _set_aside(
+        self, row: Record, amount: int, key: UUID, reason: str, shares: Shares
+    ) -> None:
+        """The key is claimed first: its twin waits and then changes nothing."""
+        async with self.db.tx() as tx:
+            if not await queries.insert_refund(tx, key, row["id"], amount, reason):
+                return
+            async with tx.refusing(money_in_order=RefundTooLarge):
+                if await queries.refund(tx, row["id"], amount) is None:
+                    raise RefundTooLarge
+            at = clock.now() + RESCUE_AFTER
+            tx.enqueue(finish_refund, RefundWork(key=key), key=str(key), run_at=at)
+
+    async def finish_refund(self, refund: Record) -> Record:
+        """Ask the provider, unless it is known how the refund ended."""
+        row = known(await queries.payment(self.db, refund["payment_id"]))
+        if refund["state"] == "failed":
+            raise RefundFailed
+        if refund["state"] == "done":
+            return row
+        try:
+            await self.provider.refund(
+                row["reference"], refund["amount"], f"{refund['key']} refund"
+            )
+        except Refused:
+            await self._undo_refund(row, refund)
+            raise RefundFailed from None
+        except OutcomeUnknown:
+            standing = await self.ask(row)
+            if standing is None or not standing.refunds.get(f"{refund['key']} refund"):
+                raise Unavailable from None
+        return await self._refunded(row, refund)
+
+    async def _refunded(self, row: Record, refund: Record) -> Record:
+        async with self.db.tx() as tx:
+            if await queries.end_refund(tx, refund["key"], "done"):
+                row = known(await queries.all_refunded(tx, row["id"]))
+                await step(tx, row, "refunded", refund["amount"])
+                amount = Money(amount=refund["amount"], currency=row["currency"])
+                tx.emit(
+                    PaymentRefunded(order_id=row["order_id"], payment_id=row["id"], amount=amount)
+                )
+                return row
+            return known(await queries.payment(tx, row["id"]))
+
+    async def _undo_refund(self, row: Record, refund: Record) -> None:
+        async with self.db.tx() as tx:
+            if await queries.end_refund(tx, refund["key"], "failed"):
+                await queries.unrefund(tx, row["id"], refund["amount"])
+                await step(tx, row, "refund_failed", refund["amount"])
+
+
+Event = tuple[str, str]
+"""Id and type of the webhook that made us ask."""
+
+
+async def _follow_opening(tx: Tx, payment_id: UUID, standing: Standing) -> None:
+    """Declines, waiting for the payer, and the authorisation itself."""
+    if standing.declines:
+        row = await queries.count_declines(tx, payment_id, standing.declines)
+        if row is not None:
+            await step(tx, row, "declined", row["amount"])
+            await tell(tx, row, "declined")
+    if standing.state in (State.OPEN, State.ACTION):
+        waits = standing.state is State.ACTION
+        path = (standing.action_url or "confirm") if waits else ""
+        await queries.standing_open(tx, payment_id, standing.reference, path)
+    if standing.state in (State.AUTHORISED, State.CAPTURED):
+        row = await queries.authorise(
+            tx,
+            payment_id,
+            standing.reference,
+            standing.card_ending,
+            standing.amount,
+            standing.currency,
+        )
+        if row is not None:
+            await step(tx, row, "authorised", row["amount"])
+            await tell(tx, row, "authorised")
+
+
+async def note_capture(tx: Tx, payment_id: UUID, amount: int) -> None:
+    """Money was taken."""
+    row = await queries.capture(tx, payment_id, amount)
+    if row is None:
+        return
+    await step(tx, row, "captured", amount)
+    taken = Money(amount=amount, currency=row["currency"])
+    tx.emit(PaymentCaptured(order_id=row["order_id"], payment_id=payment_id, amount=taken))
+
+
+async def note_void(tx: Tx, payment_id: UUID, before: str = "authorised") -> Record | None:
+    """Nothing will be taken; None where the payment is past `before`."""
+    row = await queries.void(tx, payment_id, before)
+    if row is not None:
+        await step(tx, row, "voided", row["authorised"])
+    return row
+
+
+async def _follow_dispute(tx: Tx, payment_id: UUID, standing: Standing) -> None:
+    for outcome, what, before in _DISPUTE_STEPS[standing.dispute]:
+        row = await queries.dispute(tx, payment_id, outcome, before, standing.disputed)
+        if row is None:
+            continue
+        await step(tx, row, what, row["contested"])
+        contested = Money(amount=row["contested"], currency=row["currency"])
+        tx.emit(
+            PaymentDisputed(
+                order_id=row["order_id"],
+                payment_id=payment_id,
+                amount=contested,
+                outcome=outcome,
+            )
+        )
+
+
+async def step(tx: Tx, row: Record, what: str, amount: int) -> None:
+    """Write history."""
+    await queries.insert_step(tx, row["id"], what, amount, row["currency"])
+
+
+async def tell(tx: Tx, row: Record, what: str) -> None:
+    """Write the webhook of a change that nobody here made, and have it delivered."""
+    webhook_id = new()
+    webhook = Webhook(type=f"payment.{what}", payment_id=row["id"], order_id=row["order_id"])
+    body = webhook.model_dump_json().encode()
+    await queries.insert_webhook(tx, webhook_id, row["id"], webhook.type, body)
+    tx.enqueue(deliver_webhook, DeliverWebhook(webhook_id=webhook_id), key=str(webhook_id))
+
+
+def known(row: Record | None) -> Record:
+    """The payment, or UnknownPayment."""
+    if row is None:
+        raise UnknownPayment
+    return row

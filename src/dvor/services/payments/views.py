@@ -1,0 +1,79 @@
+"""Rows as messages, and places in lists as cursors."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+from uuid import UUID
+
+from dvor.contracts.payments import Payment, PaymentStatus, PaymentStep
+from dvor.kernel.caller import current
+from dvor.kernel.db import Record
+from dvor.kernel.errors import InvalidFields
+from dvor.kernel.money import Money
+from dvor.services.payments import rules
+
+
+def money(row: Record) -> Money:
+    """The amount of a row that has a currency."""
+    return Money(amount=row["amount"], currency=row["currency"])
+
+
+def payment(row: Record, *, paying: bool = False) -> Payment:
+    """`paying`: asked for by the secret address itself, which then is no secret any more."""
+    told = paying or rules.may_pay(current(), row["payer_id"])
+    return Payment(
+        id=row["id"],
+        order_id=row["order_id"],
+        order_number=row["order_number"],
+        payer_id=row["payer_id"],
+        amount=money(row),
+        status=PaymentStatus(row["status"]),
+        captured=row["captured"],
+        refunded=row["refunded"],
+        declines=row["declines"],
+        pay_path=f"/pay/{row['pay_token']}" if told else "",
+        expires_at=row["expires_at"],
+        created_at=row["created_at"],
+        return_path=row["return_path"],
+        underway=row["underway"],
+        action_path=_action_path(row) if told else "",
+        disputed=row["disputed"],
+        provider=row["provider"],
+    )
+
+
+def _action_path(row: Record) -> str:
+    on_our_page = row["action_path"] == "confirm"
+    return f"/pay/{row['pay_token']}/confirm" if on_our_page else row["action_path"]
+
+
+def step(row: Record) -> PaymentStep:
+    """One entry of a history."""
+    return PaymentStep(at=row["at"], what=row["what"], amount=money(row))
+
+
+def before(cursor: str | None) -> UUID | None:
+    """The place in a list of payments."""
+    try:
+        return UUID(cursor) if cursor else None
+    except ValueError:
+        raise _no_cursor() from None
+
+
+def moment(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """The place in a list by time."""
+    if not cursor:
+        return None
+    try:
+        at, _, identifier = urlsafe_b64decode(cursor).decode().partition(" ")
+        return datetime.fromisoformat(at), UUID(identifier)
+    except ValueError:
+        raise _no_cursor() from None
+
+
+def moment_cursor(row: Record) -> str:
+    """The cursor that `moment` reads."""
+    return urlsafe_b64encode(f"{row['created_at'].isoformat()} {row['id']}".encode()).decode()
+
+
+def _no_cursor() -> InvalidFields:
+    return InvalidFields(problems={"cursor": "not a cursor of this list"})
