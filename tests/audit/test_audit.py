@@ -99,6 +99,15 @@ GOOD_WORLD = {
     + f"""
         INSERT INTO payment_steps (payment_id, what, amount, currency, key)
         VALUES ('{UUID(int=200 + PAID.int)}', 'captured', 500, 'EUR', '{UUID(int=7)}');
+        INSERT INTO payment_shares (payment_id, seller_id, amount)
+        SELECT id, '{HOTELIER}', amount FROM payments;
+        INSERT INTO ledger_transactions (id, what, payment_id)
+        VALUES ('{PAID}', 'captured', '{UUID(int=200 + PAID.int)}');
+        INSERT INTO postings (transaction_id, position, account, seller_id, currency, amount)
+        VALUES ('{PAID}', 1, 'provider', NULL, 'EUR', 500),
+               ('{PAID}', 2, 'seller', '{HOTELIER}', 'EUR', -450),
+               ('{PAID}', 3, 'commission', '{HOTELIER}', 'EUR', -50);
+        INSERT INTO seller_balances VALUES ('{HOTELIER}', 'EUR', 450);
     """,
     "notifications": f"""
         INSERT INTO notifications (id, recipient_id, topic, subject_id, mailed_at) VALUES
@@ -205,6 +214,28 @@ class TestI2:
         broken = await world.broken()
         assert "2 promised of 1" in broken["I2"]
         assert "I1" not in broken
+
+
+class TestI3:
+    @pytest.mark.parametrize(
+        ("sql", "how"),
+        [
+            ("UPDATE postings SET amount = 499 WHERE position = 1", "its EUR postings make -1"),
+            (
+                "UPDATE postings SET currency = 'RUB' WHERE position = 1",
+                "its RUB postings make 500",
+            ),
+            ("DELETE FROM postings", "500 taken, 0 given back, 0 disputed, but the books say 0"),
+            ("UPDATE payments SET refunded = 5 WHERE captured > 0", "its refunds make 0"),
+            ("UPDATE payment_shares SET amount = 99 WHERE amount = 100", "its shares make 99"),
+            ("UPDATE seller_balances SET balance = 451", "owed 451, but the books say 450"),
+            ("DELETE FROM seller_balances", "owed 0, but the books say 450"),
+            ("DROP TRIGGER append_only ON postings", "nothing refuses DELETE"),
+        ],
+    )
+    async def test_finds_money_that_is_nowhere(self, world: World, sql: str, how: str) -> None:
+        await world.plant("payments", sql)
+        assert any(how in example for example in (await world.audit()).violations_of("I3"))
 
 
 class TestI5:

@@ -28,7 +28,7 @@ _ORDERS_WRONG = f"""
 """
 
 
-def _unprotected(table: str) -> str:
+def unprotected(table: str) -> str:
     """The operations that no enabled trigger on `table` refuses (bits of pg_trigger.tgtype)."""
     return f"""
     SELECT 'table {table}' AS what, format('nothing refuses %s', operation) AS how
@@ -54,13 +54,13 @@ CHECKS = (
         N_("the history of orders can only be added to"),
         "orders",
         "SELECT count(*) FROM order_history",
-        _unprotected("order_history"),
+        unprotected("order_history"),
     ),
     sql_check(
         "I13",
         N_("the history of payments can only be added to"),
         "payments",
         "SELECT count(*) FROM payment_steps",
-        _unprotected("payment_steps"),
+        unprotected("payment_steps"),
     ),
 )

@@ -10,6 +10,7 @@ from typing import Any
 from dvor.audit import (
     answers,
     bookings,
+    books,
     closures,
     histories,
     mails,
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     *answers.CHECKS,
     *prices.CHECKS,
     *money.CHECKS,
+    *books.CHECKS,
     *sagas.CHECKS,
     *mails.CHECKS,
     *messages.CHECKS,

@@ -6,6 +6,15 @@ from uuid import UUID
 
 from pydantic import Field
 
+from dvor.contracts.earnings import (
+    Balances,
+    Books,
+    PayoutRun,
+    Payouts,
+    PayoutSearch,
+    Statement,
+    StatementSearch,
+)
 from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound
 from dvor.kernel.events import Event
 from dvor.kernel.messages import Bool, Count, Instant, Line, Message, Minor, PageRequest
@@ -283,4 +292,24 @@ class Payments(Protocol):
         Raises RefundTooLarge, RefundFailed. Unavailable: the bank has not answered; ask again with
         the same key.
         """
+        ...
+
+    async def balances(self) -> Balances:
+        """What the caller has earned and not been paid. Sellers."""
+        ...
+
+    async def statement(self, search: StatementSearch) -> Statement:
+        """What moved a seller's balance, newest first. That seller, admins."""
+        ...
+
+    async def payouts(self, search: PayoutSearch) -> Payouts:
+        """Payouts, newest first. The seller's own; everybody's for admins."""
+        ...
+
+    async def run_payouts(self, key: UUID) -> PayoutRun:
+        """Pay out all positive balances; one `key`, one run. Admins, and every day by itself."""
+        ...
+
+    async def books(self) -> Books:
+        """The balance of each account of the ledger. Admins."""
         ...

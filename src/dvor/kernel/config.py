@@ -82,6 +82,12 @@ class Settings:
         120,
         "a payment of which nothing was heard is asked about after this",
     )
+    commission_percent: int = _variable(
+        "DVOR_COMMISSION_PERCENT", 1000, "what the platform keeps of a sale, in basis points: 10 %"
+    )
+    payout_hour: int = _variable(
+        "DVOR_PAYOUT_HOUR", 4, "sellers are paid out each day after this hour (UTC); -1: never"
+    )
     secret: bytes = _variable(
         "DVOR_SECRET", b"", "hex of 32 random bytes that all processes share; keys derive from it"
     )

@@ -19,5 +19,5 @@ SERVICE = Service(
         tasks.decide_dispute,
         tasks.finish_refund,
     ),
-    timers=(tasks.reconcile,),
+    timers=(tasks.reconcile, tasks.pay_out_daily),
 )

@@ -9,7 +9,7 @@ from dvor.kernel.db import Connection, Record
 _PAYMENT = """
     id, order_id, order_number, payer_id, amount, currency, status, authorised, captured, refunded,
     declines, card_ending, pay_token, return_path, expires_at, created_at, provider, reference,
-    asked_at, underway, action_path, disputed, dispute
+    asked_at, underway, action_path, disputed, dispute, commission_bp
 """
 
 
@@ -25,13 +25,14 @@ async def insert_payment(
     pay_token: str,
     return_path: str,
     expires_at: datetime,
+    commission_bp: int = 0,
 ) -> Record | None:
     """The new payment; None where the order has one already."""
     return await db.fetchrow(
         f"""
         INSERT INTO payments (id, order_id, order_number, payer_id, amount, currency, pay_token,
-                              return_path, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                              return_path, expires_at, commission_bp)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         ON CONFLICT (order_id) DO NOTHING
         RETURNING {_PAYMENT}
         """,
@@ -44,6 +45,7 @@ async def insert_payment(
         pay_token,
         return_path,
         expires_at,
+        commission_bp,
     )
 
 
@@ -230,7 +232,7 @@ async def dispute(
             disputed = CASE $2 WHEN 'open' THEN $4::bigint WHEN 'won' THEN 0
                        ELSE payments.disputed END
         FROM before WHERE payments.id = before.id
-        RETURNING payments.id, order_id, currency,
+        RETURNING payments.id, order_id, currency, commission_bp,
                   CASE $2 WHEN 'open' THEN $4::bigint ELSE before.disputed END AS contested
         """,
         payment_id,

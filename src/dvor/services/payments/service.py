@@ -6,6 +6,15 @@ from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
+from dvor.contracts.earnings import (
+    Balances,
+    Books,
+    PayoutRun,
+    Payouts,
+    PayoutSearch,
+    Statement,
+    StatementSearch,
+)
 from dvor.contracts.payments import (
     CardDeclined,
     ForgedWebhook,
@@ -28,9 +37,10 @@ from dvor.kernel.caller import Role, current, require_role, require_service, req
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record
 from dvor.kernel.errors import Conflict, InvalidFields, Unavailable
-from dvor.kernel.ids import new
+from dvor.kernel.ids import derived, new
 from dvor.kernel.messages import PageRequest
-from dvor.services.payments import queries, rules, views
+from dvor.services.payments import ledger, ledger_queries, queries, rules, views
+from dvor.services.payments.earnings import Earnings
 from dvor.services.payments.providers import (
     Charge,
     Forged,
@@ -65,6 +75,7 @@ class PaymentsService:
         self.bank = Simulator(db, settings)
         self.provider: Provider = self.bank
         self.settlement = Settlement(db, self.provider)
+        self.earnings = Earnings(db)
 
     async def request(self, request: PaymentRequest) -> Payment:
         """Ask for money; the order's one payment, however often it is asked for."""
@@ -81,8 +92,12 @@ class PaymentsService:
                 pay_token=secrets.token_urlsafe(TOKEN_BYTES),
                 return_path=request.return_path,
                 expires_at=request.expires_at,
+                commission_bp=self.settings.commission_percent,
             )
             if row is not None:
+                shares = ((share.seller_id, share.amount) for share in request.shares)
+                parts = ledger.whole(row["amount"], shares)
+                await ledger_queries.insert_shares(tx, row["id"], parts)
                 await step(tx, row, "requested", row["amount"])
                 return views.payment(row)
             row = await queries.payment_of_order(tx, request.order_id)
@@ -188,8 +203,7 @@ class PaymentsService:
         """What was sent, by the bank and by us."""
         require_role(Role.ADMIN)
         rows = await queries.sent_webhooks(self.db, views.moment(page.cursor), page.limit + 1)
-        shown = rows[: page.limit]
-        more = views.moment_cursor(shown[-1]) if len(rows) > page.limit else None
+        shown, more = views.cut(rows, page.limit)
         return SentWebhooks(items=tuple(SentWebhook(**row) for row in shown), next_cursor=more)
 
     async def replay_webhook(self, webhook_id: UUID) -> SentWebhook:
@@ -229,11 +243,32 @@ class PaymentsService:
         row = known(await queries.payment(self.db, payment_id))
         return views.payment(await self.settlement.refund(row, amount, key, reason, shares))
 
+    async def balances(self) -> Balances:
+        return await self.earnings.balances()
+
+    async def statement(self, search: StatementSearch) -> Statement:
+        return await self.earnings.statement(search)
+
+    async def payouts(self, search: PayoutSearch) -> Payouts:
+        return await self.earnings.payouts(search)
+
+    async def run_payouts(self, key: UUID) -> PayoutRun:
+        return await self.earnings.ask_for_run(key)
+
+    async def books(self) -> Books:
+        return await self.earnings.books()
+
     async def finish_refund(self, key: UUID) -> None:
         """Ask the provider for what nobody has seen the end of. For tasks."""
         refund = await queries.refund_of_key(self.db, key)
         if refund is not None and refund["state"] == "pending":
             await self.settlement.finish_refund(refund)
+
+    async def pay_out_daily(self) -> None:
+        """The run of this day, once its hour has come. For the timer."""
+        now = clock.now()
+        if 0 <= self.settings.payout_hour <= now.hour:
+            await self.earnings.run(derived("payouts", now.date()))
 
     async def reconcile(self) -> None:
         """Ask about payments that are silent too long. For the timer."""

@@ -22,10 +22,11 @@ from dvor.contracts.payments import (
 )
 from dvor.kernel import clock, telemetry
 from dvor.kernel.db import Database, Record, Tx
-from dvor.kernel.errors import Conflict, Unavailable
+from dvor.kernel.errors import Conflict, InvalidFields, Unavailable
 from dvor.kernel.ids import derived, new
 from dvor.kernel.money import Money
-from dvor.services.payments import queries
+from dvor.services.payments import ledger, queries
+from dvor.services.payments import ledger_queries as books
 from dvor.services.payments.providers import (
     DisputeState,
     OutcomeUnknown,
@@ -184,8 +185,27 @@ class Settlement:
             async with tx.refusing(money_in_order=RefundTooLarge):
                 if await queries.refund(tx, row["id"], amount) is None:
                     raise RefundTooLarge
+            await self._charge_refund(tx, row, amount, key, shares)
             at = clock.now() + RESCUE_AFTER
             tx.enqueue(finish_refund, RefundWork(key=key), key=str(key), run_at=at)
+
+    async def _charge_refund(
+        self, tx: Tx, row: Record, amount: int, key: UUID, shares: Shares
+    ) -> None:
+        """Take the refund from those whose sales it is of."""
+        left = await books.left(tx, row["id"])
+        parts = ledger.split(amount, left)
+        if shares:
+            parts = {share.seller_id: share.amount for share in shares}
+            if sum(parts.values()) != amount:
+                raise InvalidFields(problems={"shares": "not the amount that is given back"})
+        if not parts.keys() <= left.keys() or await books.give_back(tx, row["id"], parts) != len(
+            parts
+        ):
+            raise RefundTooLarge
+        postings = ledger.refund_asked(parts, left, row["commission_bp"])
+        id = derived(key, "refund_asked")
+        await books.post(tx, id, "refund_asked", row["id"], row["currency"], postings)
 
     async def finish_refund(self, refund: Record) -> Record:
         """Ask the provider, unless it is known how the refund ended."""
@@ -212,6 +232,9 @@ class Settlement:
             if await queries.end_refund(tx, refund["key"], "done"):
                 row = known(await queries.all_refunded(tx, row["id"]))
                 await step(tx, row, "refunded", refund["amount"])
+                postings = ledger.refunded(refund["amount"])
+                id = derived(refund["key"], "refunded")
+                await books.post(tx, id, "refunded", row["id"], row["currency"], postings)
                 amount = Money(amount=refund["amount"], currency=row["currency"])
                 tx.emit(
                     PaymentRefunded(order_id=row["order_id"], payment_id=row["id"], amount=amount)
@@ -223,6 +246,11 @@ class Settlement:
         async with self.db.tx() as tx:
             if await queries.end_refund(tx, refund["key"], "failed"):
                 await queries.unrefund(tx, row["id"], refund["amount"])
+                asked = await books.postings(tx, derived(refund["key"], "refund_asked"))
+                back = {seller: -part for seller, part in ledger.parts_of(asked).items()}
+                await books.give_back(tx, row["id"], back)
+                id, undone = derived(refund["key"], "refund_failed"), ledger.reversed_(asked)
+                await books.post(tx, id, "refund_failed", row["id"], row["currency"], undone)
                 await step(tx, row, "refund_failed", refund["amount"])
 
 
@@ -261,6 +289,13 @@ async def note_capture(tx: Tx, payment_id: UUID, amount: int) -> None:
     if row is None:
         return
     await step(tx, row, "captured", amount)
+    shares = await books.left(tx, payment_id)
+    if amount < row["amount"]:
+        shares = ledger.split(amount, shares)
+        await books.shrink_shares(tx, payment_id, shares)
+    postings = ledger.captured(shares, row["commission_bp"])
+    id = derived(payment_id, "captured")
+    await books.post(tx, id, "captured", payment_id, row["currency"], postings)
     taken = Money(amount=amount, currency=row["currency"])
     tx.emit(PaymentCaptured(order_id=row["order_id"], payment_id=payment_id, amount=taken))
 
@@ -279,6 +314,7 @@ async def _follow_dispute(tx: Tx, payment_id: UUID, standing: Standing) -> None:
         if row is None:
             continue
         await step(tx, row, what, row["contested"])
+        await _post_dispute(tx, row, what)
         contested = Money(amount=row["contested"], currency=row["currency"])
         tx.emit(
             PaymentDisputed(
@@ -288,6 +324,23 @@ async def _follow_dispute(tx: Tx, payment_id: UUID, standing: Standing) -> None:
                 outcome=outcome,
             )
         )
+
+
+async def _post_dispute(tx: Tx, row: Record, what: str) -> None:
+    """The books of a dispute: opened, then turned round or written off."""
+    opened = await books.postings(tx, derived(row["id"], "disputed"))
+    if what == "disputed":
+        left = await books.left(tx, row["id"])
+        parts = ledger.split(row["contested"], left)
+        await books.give_back(tx, row["id"], parts)
+        postings = ledger.disputed(parts, left, row["commission_bp"])
+    elif what == "dispute_won":
+        postings = ledger.reversed_(opened)
+        back = {seller: -part for seller, part in ledger.parts_of(opened).items()}
+        await books.give_back(tx, row["id"], back)
+    else:
+        postings = ledger.dispute_lost(ledger.parts_of(opened))
+    await books.post(tx, derived(row["id"], what), what, row["id"], row["currency"], postings)
 
 
 async def step(tx: Tx, row: Record, what: str, amount: int) -> None:

@@ -115,3 +115,9 @@ async def finish_refund(service: "PaymentsService", work: RefundWork) -> None:
 async def reconcile(service: "PaymentsService") -> None:
     """Ask about payments of which we should have heard: a webhook may never come."""
     await service.reconcile()
+
+
+@timer(every_seconds=300)
+async def pay_out_daily(service: "PaymentsService") -> None:
+    """Pay sellers once a day: the day is the key, so looking often pays once."""
+    await service.pay_out_daily()

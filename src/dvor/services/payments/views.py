@@ -75,5 +75,11 @@ def moment_cursor(row: Record) -> str:
     return urlsafe_b64encode(f"{row['created_at'].isoformat()} {row['id']}".encode()).decode()
 
 
+def cut(rows: list[Record], limit: int) -> tuple[list[Record], str | None]:
+    """A page of rows by time, of which there is one more than `limit` where there are more."""
+    shown = rows[:limit]
+    return shown, moment_cursor(shown[-1]) if len(rows) > limit else None
+
+
 def _no_cursor() -> InvalidFields:
     return InvalidFields(problems={"cursor": "not a cursor of this list"})
