@@ -160,6 +160,8 @@ def _selling(court: Court) -> list[Stop]:
         Stop("selling-waited", f"/selling/listings/{court.listings['sold_out']}", "seller"),
         Stop("selling-archived", edit["archived"], "seller"),
         Stop("selling-orders", "/selling/orders", "seller"),
+        Stop("selling-money", "/selling/money", "seller", english=("CSV",)),
+        Stop("selling-money-none", "/selling/money", BEGINNER),
         Stop("selling-orders-none", "/selling/orders", BEGINNER),
         Stop("selling-order", sale, "seller"),
         Stop("selling-order-cancel", f"{sale}/cancel", "seller"),
@@ -179,6 +181,8 @@ def _admin(court: Court) -> list[Stop]:
         Stop("admin-order", order, "admin"),
         Stop("admin-order-cancel", f"{order}/cancel", "admin"),
         Stop("admin-payments", "/admin/payments", "admin"),
+        Stop("admin-money", "/admin/money", "admin"),
+        Stop("admin-webhooks", "/admin/webhooks", "admin", english=("payment",)),
         Stop(
             "admin-audit",
             "/admin/audit",

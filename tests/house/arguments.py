@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from dvor.contracts.availability import AvailabilitySearch
 from dvor.contracts.calendars import CalendarSource
 from dvor.contracts.catalog import Kind, QuoteLine, Search
+from dvor.contracts.earnings import PayoutSearch, StatementSearch
 from dvor.contracts.identity import (
     AdminAction,
     Credentials,
@@ -205,6 +206,9 @@ METHODS: dict[str, Arguments] = {
     "payments.receive_webhook": _args(ProviderDelivery(headers={}, body=b"{}")),
     "payments.webhooks": _args(PageRequest()),
     "payments.replay_webhook": _from(calls.sent_webhook),
+    "payments.statement": _args(StatementSearch()),
+    "payments.payouts": _args(PayoutSearch()),
+    "payments.run_payouts": _args(uuid4()),
     "payments.capture": _captured_payment,
     "payments.void": _captured_payment,
     "payments.refund": _too_large_refund,

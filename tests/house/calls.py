@@ -96,6 +96,10 @@ async def sent_webhook(w: World, _who: Person) -> Call:
     return Call({"webhook_id": found})
 
 
+async def _sellers_statement(w: World, _who: Person) -> Call:
+    return Call(more={"params": {"seller_id": str(w.seller.id)}})
+
+
 async def customers_session(w: World, _who: Person) -> Call:
     return Call({"session_id": await w.other_session(w.customer)})
 
@@ -355,6 +359,9 @@ ROUTES: dict[str, Build] = {
     "GET /pay/{pay_token}/confirm": confirmed,
     "POST /pay/{pay_token}/confirm": confirmed,
     "POST /api/v1/payments/webhooks/{webhook_id}/replay": sent_webhook,
+    "POST /admin/webhooks/{webhook_id}/replay": sent_webhook,
+    "GET /api/v1/payments/payouts @everybody": _with(params={"everybody": "true"}),
+    "GET /api/v1/payments/statement @anothers": _sellers_statement,
     "POST /api/v1/payments/provider-webhooks": _with(content=b"{}"),
     "GET /api/v1/cart @guest": _with(headers={"dvor-guest": "guest-of-a-test"}),
     "POST /api/v1/cart/lines": _wish,

@@ -22,6 +22,19 @@ from dvor.contracts.catalog import (
     Text,
     UnknownListing,
 )
+from dvor.contracts.earnings import (
+    Account,
+    Balance,
+    Balances,
+    Books,
+    Entry,
+    PayoutRun,
+    Payouts,
+    PayoutSearch,
+    RunTotal,
+    Statement,
+    StatementSearch,
+)
 from dvor.contracts.identity import (
     ActiveSession,
     ActiveSessions,
@@ -64,7 +77,7 @@ from dvor.contracts.orders import (
     UnknownOrder,
     Wish,
 )
-from dvor.contracts.payments import PaymentPage, PaymentSearch
+from dvor.contracts.payments import PaymentPage, PaymentSearch, SentWebhook, SentWebhooks
 from dvor.contracts.seating import SeatMap, SeatMapVersion
 from dvor.contracts.waiting import WaitingLine, WaitingLines
 from dvor.kernel import clock
@@ -605,7 +618,37 @@ class FakeNotifications:
 
 @dataclass
 class FakePayments:
-    """No payments."""
+    """No payments; a seller who has earned and was paid; one webhook."""
+
+    runs: list[UUID] = field(default_factory=list)
+    replayed: list[UUID] = field(default_factory=list)
+    entries: tuple[Entry, ...] = ()
+    sent: tuple[SentWebhook, ...] = ()
+
+    async def balances(self) -> Balances:
+        some = Balance(currency="RUB", available=-5_50, contested=10_00, paid_out=900_00)
+        return Balances(items=(some,) if self.entries else ())
+
+    async def statement(self, search: StatementSearch) -> Statement:
+        return Statement(items=self.entries)
+
+    async def payouts(self, search: PayoutSearch) -> Payouts:
+        return Payouts(items=())
+
+    async def books(self) -> Books:
+        return Books(accounts=(Account(name="seller", currency="RUB", amount=-900_00),))
+
+    async def run_payouts(self, key: UUID) -> PayoutRun:
+        self.runs.append(key)
+        total = RunTotal(payouts=3, amount=Money(amount=1, currency="RUB"))
+        return PayoutRun(key=key, started_at=clock.now(), totals=(total,))
+
+    async def webhooks(self, page: PageRequest) -> SentWebhooks:
+        return SentWebhooks(items=self.sent)
+
+    async def replay_webhook(self, webhook_id: UUID) -> SentWebhook:
+        self.replayed.append(webhook_id)
+        return self.sent[0]
 
     async def payments(self, search: PaymentSearch) -> PaymentPage:
         return PaymentPage(items=())

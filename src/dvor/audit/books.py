@@ -29,9 +29,9 @@ _UNACCOUNTED = """
     WHERE captured - coalesce(gone.amount, 0) - disputed <> coalesce(books.amount, 0)
     UNION ALL
     SELECT format('payment %s', id), format('%s set aside to be given back, but its refunds make %s',
-                                            refunded, coalesce(sum(amount), 0))
-    FROM payments LEFT JOIN refunds ON payment_id = id AND state <> 'failed'
-    GROUP BY id HAVING refunded <> coalesce(sum(amount), 0)
+                                            refunded, coalesce(sum(r.amount), 0))
+    FROM payments LEFT JOIN refunds r ON payment_id = id AND r.state <> 'failed'
+    GROUP BY id HAVING refunded <> coalesce(sum(r.amount), 0)
     UNION ALL
     SELECT format('payment %s', id), format('%s asked for, but its shares make %s', max(p.amount),
                                             coalesce(sum(s.amount), 0))

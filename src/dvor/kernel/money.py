@@ -28,6 +28,17 @@ def decimal(money: Money) -> Decimal:
     return Decimal(money.amount).scaleb(-get_currency_precision(money.currency))
 
 
+def signed_decimal(amount: int, currency: str) -> Decimal:
+    """A signed amount of minor units in major units, exact."""
+    return Decimal(amount).scaleb(-get_currency_precision(currency))
+
+
+def shown_signed(amount: int, currency: str, language: str, *, plus: bool = True) -> str:
+    """As people write a change: +₽900, −₽900 (a real minus, not a hyphen)."""
+    sign = "\u2212" if amount < 0 else "+" if amount and plus else ""
+    return sign + shown(Money(amount=abs(amount), currency=currency), language)
+
+
 def shown(money: Money, language: str) -> str:
     """As people write it: `12 345,60 ₽` in Russian, `₽12,345.60` in English; whole amounts bare."""
     digits = get_currency_precision(money.currency)

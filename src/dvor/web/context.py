@@ -15,7 +15,7 @@ from dvor.kernel.config import Settings
 from dvor.kernel.errors import NotFound, Refusal, Unauthenticated, Unavailable
 from dvor.kernel.http import contract, page_router
 from dvor.kernel.http.routing import host
-from dvor.kernel.money import Money, shown
+from dvor.kernel.money import Money, shown, shown_signed
 from dvor.kernel.pages import Templates, page
 from dvor.web import cancelling, hours, notices, pictures, prices
 from dvor.web.forms import attempt
@@ -26,6 +26,9 @@ templates = Templates(package="dvor.web")
 templates.environment.filters["picture"] = pictures.address
 templates.environment.filters["minor"] = lambda amount, currency: shown(
     Money(amount=amount, currency=currency), caller.current().language
+)
+templates.environment.filters["signed"] = lambda amount, currency, plus=True: shown_signed(
+    amount, currency, caller.current().language, plus=plus
 )
 templates.environment.filters["hours"] = hours.shown
 templates.environment.filters["price_rows"] = prices.rows

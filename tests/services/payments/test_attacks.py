@@ -112,7 +112,7 @@ class TestFT4:
             (headers, body + b" "),
             self.signed(payment, RETIRED),
             self.signed(payment, sender="payments"),
-            self.signed(payment, late=301),
+            self.signed(payment, late=400),
             self.signed(payment, late=-301),
         ]
         for headers_, body_ in forged:

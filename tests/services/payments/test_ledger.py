@@ -133,15 +133,19 @@ class TestAnySequence:
 class TestLastWalls:
     async def test_what_does_not_balance_is_refused_at_the_commit(self, scene: Any) -> None:
         with pytest.raises(Exception, match="does not balance"):
-            async with scene.db.tx() as tx:
-                await tx.execute(
-                    "INSERT INTO ledger_transactions (id, what) VALUES ($1, 'x')", SELLERS[0]
-                )
-                await tx.execute(
-                    "INSERT INTO postings (transaction_id, position, account, currency, amount)"
-                    " VALUES ($1, 1, 'provider', 'RUB', 100), ($1, 2, 'refunds', 'USD', -100)",
-                    SELLERS[0],
-                )
+            await self._write_one_sided(scene.db)
+
+    @staticmethod
+    async def _write_one_sided(db: Any) -> None:
+        async with db.tx() as tx:
+            await tx.execute(
+                "INSERT INTO ledger_transactions (id, what) VALUES ($1, 'x')", SELLERS[0]
+            )
+            await tx.execute(
+                "INSERT INTO postings (transaction_id, position, account, currency, amount)"
+                " VALUES ($1, 1, 'provider', 'RUB', 100), ($1, 2, 'refunds', 'USD', -100)",
+                SELLERS[0],
+            )
 
     @pytest.mark.parametrize("table", ["postings", "ledger_transactions", "payouts"])
     async def test_what_is_written_stays(self, scene: Any, table: str) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from dvor.contracts.catalog import Quote
 from dvor.contracts.inventory import Hold
 from dvor.contracts.orders import OrderSearch, Viewpoint
+from dvor.contracts.payments import Share
 from dvor.kernel import ids
 from dvor.kernel.db import Connection, Record, Tx
 from dvor.kernel.periods import HourRange
@@ -262,6 +263,16 @@ async def line_wishes(db: Connection, order_id: UUID) -> list[StoredLine]:
         order_id,
     )
     return [stored(row) for row in rows]
+
+
+async def shares(db: Connection, order_id: UUID) -> tuple[Share, ...]:
+    """What each seller has sold in an order."""
+    rows = await db.fetch(
+        "SELECT seller_id, sum(total)::bigint AS amount FROM order_lines WHERE order_id = $1"
+        " GROUP BY seller_id ORDER BY seller_id",
+        order_id,
+    )
+    return tuple(Share(**row) for row in rows)
 
 
 async def seller_ids(db: Connection, order_id: UUID) -> tuple[UUID, ...]:

@@ -80,6 +80,7 @@ class Steps:
                 amount=Money(amount=order["total_amount"], currency=order["currency"]),
                 return_path=f"/orders/{order['id']}",
                 expires_at=order["pay_until"],
+                shares=await queries.shares(self.db, order["id"]),
             )
         )
 

@@ -7,6 +7,15 @@ from uuid import UUID
 from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from dvor.contracts.earnings import (
+    Balances,
+    Books,
+    PayoutRun,
+    Payouts,
+    PayoutSearch,
+    Statement,
+    StatementSearch,
+)
 from dvor.contracts.payments import (
     CardDeclined,
     Payment,
@@ -21,6 +30,7 @@ from dvor.contracts.payments import (
     SentWebhooks,
 )
 from dvor.kernel import clock
+from dvor.kernel.db import caller_key
 from dvor.kernel.errors import InvalidFields
 from dvor.kernel.http import api_router, contract, page_router
 from dvor.kernel.http.front import TooLarge
@@ -50,6 +60,36 @@ async def list_payments(
 ) -> PaymentPage:
     """Your payments, newest first."""
     return await payments.payments(PaymentSearch(everybody=everybody, cursor=cursor, limit=limit))
+
+
+@router.get("/balances")
+async def show_balances(payments: Asked) -> Balances:
+    """What you have earned and not been paid, by currency: sellers only."""
+    return await payments.balances()
+
+
+@router.get("/statement")
+async def show_statement(search: Annotated[StatementSearch, Query()], payments: Asked) -> Statement:
+    """What moved a balance, newest first: a seller's own; any seller's for admins."""
+    return await payments.statement(search)
+
+
+@router.get("/payouts")
+async def list_payouts(search: Annotated[PayoutSearch, Query()], payments: Asked) -> Payouts:
+    """Payouts, newest first: a seller's own; everybody's for admins who ask for them."""
+    return await payments.payouts(search)
+
+
+@router.post("/payout-runs")
+async def run_payouts(payments: Asked) -> PayoutRun:
+    """Pay out all positive balances; one idempotency key, one run. Admins only."""
+    return await payments.run_payouts(caller_key("payouts"))
+
+
+@router.get("/books")
+async def show_books(payments: Asked) -> Books:
+    """The balance of each account of the ledger: admins only."""
+    return await payments.books()
 
 
 @router.get("/webhooks")

@@ -72,13 +72,14 @@ async def post(
             """
             WITH fresh AS (
                 INSERT INTO ledger_transactions (id, what, payment_id) VALUES ($1, $2, $3)
-                ON CONFLICT (id) DO NOTHING RETURNING id
+                ON CONFLICT (id) DO NOTHING RETURNING id, at
             ), given AS (
-                SELECT fresh.id, g.* FROM fresh, unnest($5::text[], $6::bigint[], $7::uuid[])
+                SELECT fresh.id, fresh.at, g.* FROM fresh, unnest($5::text[], $6::bigint[], $7::uuid[])
                     WITH ORDINALITY AS g (account, amount, seller_id, position)
             ), posted AS (
-                INSERT INTO postings (transaction_id, position, account, seller_id, currency, amount)
-                SELECT id, position, account, seller_id, $4, amount FROM given
+                INSERT INTO postings (transaction_id, position, account, seller_id, currency, amount,
+                                      at)
+                SELECT id, position, account, seller_id, $4, amount, at FROM given
             ), owed AS (
                 INSERT INTO seller_balances AS b (seller_id, currency, balance)
                 SELECT seller_id, $4, -sum(amount) FROM given WHERE account = 'seller'

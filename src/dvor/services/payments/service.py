@@ -195,9 +195,7 @@ class PaymentsService:
         standing = await self.settlement.ask(row)
         if standing is None:
             raise UnknownPayment
-        await self.settlement.follow(
-            row["id"], standing, event=(news.id, news.type)
-        )
+        await self.settlement.follow(row["id"], standing, event=(news.id, news.type))
 
     async def webhooks(self, page: PageRequest) -> SentWebhooks:
         """What was sent, by the bank and by us."""

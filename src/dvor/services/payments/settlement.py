@@ -82,10 +82,17 @@ class Settlement:
         return await self.follow(row["id"], standing)
 
     async def follow(
-        self, payment_id: UUID, standing: Standing, event: "Event | None" = None
+        self,
+        payment_id: UUID,
+        standing: Standing,
+        name: str = "payments.followed",
+        event: "Event | None" = None,
     ) -> Record:
-        """Take over what the provider says; answers the payment as it then is."""
-        async with self.db.tx() as tx:
+        """Take over what the provider says; answers the payment as it then is.
+
+        `name`: of the transaction, for tests of crashes.
+        """
+        async with self.db.tx(name) as tx:
             await _follow_opening(tx, payment_id, standing)
             if standing.captured or standing.state is State.CAPTURED:
                 await note_capture(tx, payment_id, standing.captured)
@@ -132,12 +139,12 @@ class Settlement:
                 raise Unavailable from None
         if standing is None:
             raise NotAuthorised
-        return await self.follow(row["id"], standing)
+        return await self.follow(row["id"], standing, "payments.captured")
 
     async def void(self, row: Record) -> Record:
         """Close a payment of which nothing was taken."""
         if row["status"] == PaymentStatus.REQUESTED and row["asked_at"] is None:
-            async with self.db.tx() as tx:
+            async with self.db.tx("payments.voided") as tx:
                 done = await note_void(tx, row["id"], "unasked")
             row = done or known(await queries.payment(self.db, row["id"]))
         for _ in range(VOID_TRIES):
@@ -158,7 +165,7 @@ class Settlement:
         except OutcomeUnknown:
             raise Unavailable from None
         if standing is not None:
-            row = await self.follow(row["id"], standing)
+            row = await self.follow(row["id"], standing, "payments.voided")
         if row["status"] == PaymentStatus.REQUESTED:  # nothing is set aside, as far as we know
             async with self.db.tx() as tx:
                 done = await note_void(tx, row["id"], "requested")
@@ -179,7 +186,7 @@ class Settlement:
         self, row: Record, amount: int, key: UUID, reason: str, shares: Shares
     ) -> None:
         """The key is claimed first: its twin waits and then changes nothing."""
-        async with self.db.tx() as tx:
+        async with self.db.tx("payments.refund_asked") as tx:
             if not await queries.insert_refund(tx, key, row["id"], amount, reason):
                 return
             async with tx.refusing(money_in_order=RefundTooLarge):
@@ -228,7 +235,7 @@ class Settlement:
         return await self._refunded(row, refund)
 
     async def _refunded(self, row: Record, refund: Record) -> Record:
-        async with self.db.tx() as tx:
+        async with self.db.tx("payments.refunded") as tx:
             if await queries.end_refund(tx, refund["key"], "done"):
                 row = known(await queries.all_refunded(tx, row["id"]))
                 await step(tx, row, "refunded", refund["amount"])

@@ -64,10 +64,10 @@ async def exportsales(orders: OrdersHere, status: str = "", text: str = "") -> R
 
     async def rows() -> AsyncIterator[str]:
         found = first
-        yield "\ufeff" + _csv_line(_csv_head())
+        yield "\ufeff" + csv_line(_csv_head())
         for _page in range(CSV_PAGES_MAX):
             for card in found.items:
-                yield _csv_line(_csv_row(card))
+                yield csv_line(_csv_row(card))
             if found.next_cursor is None:
                 return
             search = sales(wanted, text=text, cursor=found.next_cursor, limit=CSV_PAGE_SIZE)
@@ -143,7 +143,7 @@ def _csv_row(card: OrderCard) -> list[str]:
     ]
 
 
-def _csv_line(cells: list[str]) -> str:
+def csv_line(cells: list[str]) -> str:
     """One line; a cell that a spreadsheet would run as a formula is defused."""
     line = io.StringIO()
     csv.writer(line).writerow(

@@ -29,6 +29,7 @@ CREATE TABLE postings (
     seller_id uuid,
     currency text NOT NULL,
     amount bigint NOT NULL CONSTRAINT posting_moves_something CHECK (amount <> 0),
+    -- Of its transaction.
     at timestamptz NOT NULL DEFAULT dvor_now(),
     PRIMARY KEY (transaction_id, position),
     CONSTRAINT sellers_account_has_a_seller CHECK (account <> 'seller' OR seller_id IS NOT NULL)

@@ -60,7 +60,7 @@ class Simulator:
     async def authorise(self, charge: Charge, method: str, key: str) -> Standing:
         """Decide by the number of the card."""
         verdict = rules.verdict(method)
-        async with self._db.tx() as tx:
+        async with self._db.tx("bank.authorised") as tx:
             row = None
             if await queries.claim(tx, key, charge.reference, "authorise"):
                 row = await queries.decide(
@@ -103,21 +103,21 @@ class Simulator:
     async def confirm(self, reference: str, *, accepted: bool) -> None:
         """What the payer said when the bank asked them: its own page, no call of ours."""
         after = State.AUTHORISED if accepted else State.OPEN
-        async with self._db.tx() as tx:
+        async with self._db.tx("bank.confirmed") as tx:
             row = await queries.move(tx, reference, State.ACTION, after, 0 if accepted else 1)
             if row is not None:
                 await self._tell(tx, row, "authorised" if accepted else "declined")
 
     async def decide_late(self, reference: str) -> None:
         """What took long is decided. For tasks."""
-        async with self._db.tx() as tx:
+        async with self._db.tx("bank.decided") as tx:
             row = await queries.move(tx, reference, State.PROCESSING, State.AUTHORISED)
             if row is not None:
                 await self._tell(tx, row, "authorised")
 
     async def capture(self, reference: str, amount: int, key: str, *, final: bool) -> Standing:
         """Take money that is set aside; of some cards only half of it comes."""
-        async with self._db.tx() as tx:
+        async with self._db.tx("bank.captured") as tx:
             row = await queries.payment(tx, reference)
             if row is None:
                 raise Refused(reference)
@@ -136,7 +136,7 @@ class Simulator:
 
     async def void(self, reference: str, key: str) -> Standing:
         """Let go what is set aside."""
-        async with self._db.tx() as tx:
+        async with self._db.tx("bank.voided") as tx:
             # Repeated with the same key, too: what was set aside since is let go as well.
             await queries.claim(tx, key, reference, "void")
             await queries.let_go(tx, reference)
@@ -144,7 +144,7 @@ class Simulator:
 
     async def refund(self, reference: str, amount: int, key: str) -> None:
         """Give money back."""
-        async with self._db.tx() as tx:
+        async with self._db.tx("bank.refunded") as tx:
             fresh = await queries.claim(tx, key, reference, "refund", amount)
             if fresh and not await queries.refund(tx, reference, amount):
                 raise Refused(reference)
@@ -156,7 +156,7 @@ class Simulator:
 
     async def open_dispute(self, reference: str) -> None:
         """The payer objects: the bank takes back what was not given back. For tasks."""
-        async with self._db.tx() as tx:
+        async with self._db.tx("bank.disputed") as tx:
             row = await queries.open_dispute(tx, reference)
             if row is not None:
                 await self._tell(tx, row, "disputed")
@@ -165,7 +165,7 @@ class Simulator:
 
     async def decide_dispute(self, reference: str, *, won: bool = False) -> None:
         """The bank decides for the payer, or, `won`, for the seller. For tasks."""
-        async with self._db.tx() as tx:
+        async with self._db.tx("bank.dispute_decided") as tx:
             row = await queries.close_dispute(tx, reference, won=won)
             if row is not None:
                 await self._tell(tx, row, "dispute_won" if won else "dispute_lost")
