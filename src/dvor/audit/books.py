@@ -53,7 +53,9 @@ _BALANCES_WRONG = """
 """
 
 CHECKS = (
-    sql_check("I3", N_("every transaction of the ledger balances"), "payments", _EXAMINED, _UNBALANCED),
+    sql_check(
+        "I3", N_("every transaction of the ledger balances"), "payments", _EXAMINED, _UNBALANCED
+    ),
     sql_check(
         "I3",
         N_("all captured money is accounted for: sales, refunds, disputes"),

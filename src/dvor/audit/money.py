@@ -89,7 +89,8 @@ def _wrong(payment: Mapping[str, Any], order: Mapping[str, Any]) -> str:
     """What is wrong with the money of an order; empty: nothing."""
     captured, refunded = payment["captured"], payment["refunded"]
     kept, status, currency = captured - refunded, order["status"], payment["currency"]
-    due = order["total_amount"] - order["refunded_amount"]
+    # A bank may give less than was asked; then the order is cancelled and that much goes back.
+    due = (captured if status == "cancelled" else order["total_amount"]) - order["refunded_amount"]
     if status in ("created", "processing"):
         return f"{status}, but {captured} {currency} was captured" if captured else ""
     if status == "cancelled" and not captured:
