@@ -17,6 +17,7 @@ from dvor.audit import Report, audit, showing
 from dvor.kernel.config import Settings
 from dvor.kernel.db import raw_connection
 from tests import databases
+from tests.audit.booked import BOOKS
 
 _numbers = itertools.count()
 GOODS, ROOM, HOTELIER, GUEST = (UUID(int=n) for n in range(1, 5))
@@ -99,15 +100,7 @@ GOOD_WORLD = {
     + f"""
         INSERT INTO payment_steps (payment_id, what, amount, currency, key)
         VALUES ('{UUID(int=200 + PAID.int)}', 'captured', 500, 'EUR', '{UUID(int=7)}');
-        INSERT INTO payment_shares (payment_id, seller_id, amount)
-        SELECT id, '{HOTELIER}', amount FROM payments;
-        INSERT INTO ledger_transactions (id, what, payment_id)
-        VALUES ('{PAID}', 'captured', '{UUID(int=200 + PAID.int)}');
-        INSERT INTO postings (transaction_id, position, account, seller_id, currency, amount)
-        VALUES ('{PAID}', 1, 'provider', NULL, 'EUR', 500),
-               ('{PAID}', 2, 'seller', '{HOTELIER}', 'EUR', -450),
-               ('{PAID}', 3, 'commission', '{HOTELIER}', 'EUR', -50);
-        INSERT INTO seller_balances VALUES ('{HOTELIER}', 'EUR', 450);
+        {BOOKS}
     """,
     "notifications": f"""
         INSERT INTO notifications (id, recipient_id, topic, subject_id, mailed_at) VALUES

@@ -7,7 +7,7 @@ from dvor.kernel.texts import N_
 _EXAMINED = "SELECT count(*) FROM postings"
 
 _UNBALANCED = """
-    SELECT format('ledger transaction %s', transaction_id) AS what,
+    SELECT format('%s of ledger transaction %s', currency, transaction_id) AS what,
            format('its %s postings make %s', currency, sum(amount)) AS how
     FROM postings GROUP BY transaction_id, currency HAVING sum(amount) <> 0
 """

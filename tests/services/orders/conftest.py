@@ -26,6 +26,7 @@ from dvor.contracts.payments import (
     PaymentHistory,
     PaymentRequest,
     PaymentStatus,
+    Shares,
     UnknownPayment,
 )
 from dvor.contracts.pricing import PartKind, PricePart
@@ -244,7 +245,9 @@ class FakePayments:
             raise Conflict
         return self.become(payment_id, PaymentStatus.VOIDED)
 
-    async def refund(self, payment_id: UUID, amount: int, key: UUID) -> Payment:
+    async def refund(
+        self, payment_id: UUID, amount: int, key: UUID, reason: str = "", shares: Shares = ()
+    ) -> Payment:
         """Give money back, once per key."""
         assert amount > 0
         assert self.refunds.setdefault(key, amount) == amount

@@ -128,7 +128,7 @@ async def _written(house: Any) -> Any:
         order_id=new(),
         order_number="D-1",
         payer_id=new(),
-        amount=1,
+        amount=0,
         currency="RUB",
         pay_token=str(payment),
         return_path="/orders/1",

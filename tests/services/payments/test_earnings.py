@@ -22,11 +22,16 @@ def seller() -> Caller:
     return Caller(user_id=new(), roles=(Role.SELLER,))
 
 
+def share(who: Caller, amount: int) -> Share:
+    assert who.user_id is not None
+    return Share(seller_id=who.user_id, amount=amount)
+
+
 async def sold(
     scene: Scene, *parts: tuple[Caller, int], amount: int = 0, verdict: Verdict = Verdict.APPROVED
 ) -> Payment:
     """A captured payment for things of these sellers."""
-    shares = tuple(Share(seller_id=who.user_id or new(), amount=part) for who, part in parts)
+    shares = tuple(share(who, part) for who, part in parts)
     total = amount or sum(part for _, part in parts)
     payment = await asked(scene.orders, total, shares=shares)
     await scene.house.payments.submit_card(token(payment), CARDS[verdict])
@@ -60,7 +65,7 @@ class TestBalances:
 
     async def test_nothing_is_owed_before_the_capture(self, scene: Scene) -> None:
         one = seller()
-        payment = await asked(scene.orders, 100, shares=(Share(seller_id=one.user_id, amount=100),))
+        payment = await asked(scene.orders, 100, shares=(share(one, 100),))
         await scene.house.payments.submit_card(token(payment), CARDS[Verdict.APPROVED])
         assert await balance(scene, one) == (0, 0, 0)
 
@@ -83,18 +88,14 @@ class TestBalances:
     async def test_a_refund_of_one_seller_s_sale_is_theirs_alone(self, scene: Scene) -> None:
         one, two = seller(), seller()
         payment = await sold(scene, (one, 5_000), (two, 5_000))
-        theirs = (Share(seller_id=one.user_id, amount=5_000),)
+        theirs = (share(one, 5_000),)
         await scene.orders.refund(payment.id, 5_000, new(), "", theirs)
         assert await balance(scene, one) == (0, 0, 0)
         assert await balance(scene, two) == (4_500, 0, 0)
         with pytest.raises(RefundTooLarge):  # nothing of theirs is left
-            await scene.orders.refund(
-                payment.id, 1, new(), "", (Share(seller_id=one.user_id, amount=1),)
-            )
+            await scene.orders.refund(payment.id, 1, new(), "", (share(one, 1),))
         with pytest.raises(InvalidFields):
-            await scene.orders.refund(
-                payment.id, 2, new(), "", (Share(seller_id=two.user_id, amount=1),)
-            )
+            await scene.orders.refund(payment.id, 2, new(), "", (share(two, 1),))
 
     async def test_a_refund_that_failed_is_put_back(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
@@ -133,7 +134,7 @@ class TestBalances:
 
     async def test_half_of_the_money_owes_nobody_anything(self, scene: Scene) -> None:
         one = seller()
-        shares = (Share(seller_id=one.user_id, amount=1_000),)
+        shares = (share(one, 1_000),)
         payment = await asked(scene.orders, 1_000, shares=shares)
         await scene.house.payments.submit_card(token(payment), CARDS[Verdict.PARTIAL])
         with pytest.raises(Exception, match="not been authorised"):
