@@ -7,7 +7,7 @@ from tests.audit.test_audit import GOODS, HOTELIER, PAID, ROOM, TODAY, World, cl
 __all__ = ["world"]
 
 ORDER, LINE, PAYMENT = UUID(int=111), UUID(int=311), UUID(int=211)
-CHANGE, KEY = UUID(int=501), UUID(int=502)
+CHANGE, KEY, AGAIN = UUID(int=501), UUID(int=502), UUID(int=503)
 
 PARTLY = {
     "orders": f"""
@@ -51,6 +51,20 @@ class TestI4:
             assert any(how in example for example in told), told
             await world.plant(database, f"UPDATE {mend}{where}")
         assert await world.broken() == {}
+
+    async def test_follows_a_refund_that_was_refused_to_its_next_key(self, world: World) -> None:
+        for database, sql in PARTLY.items():
+            await world.plant(database, sql)
+        await world.plant(
+            "orders",
+            "INSERT INTO refused_refunds (key, try, next_key, order_id)"
+            f" VALUES ('{KEY}', 1, '{AGAIN}', '{ORDER}')",
+        )
+        assert "given back: nothing" in str((await world.audit()).violations_of("I4"))
+        await world.plant("payments", f"UPDATE refunds SET key = '{AGAIN}'")
+        assert await world.broken() == {}
+        await world.plant("payments", "UPDATE refunds SET state = 'failed'")
+        assert "given back: nothing" in str((await world.audit()).violations_of("I4"))
 
     async def test_knows_that_a_paid_order_has_something_left(self, world: World) -> None:
         for database, sql in PARTLY.items():

@@ -3,6 +3,10 @@
 from itertools import chain
 
 TRANSACTIONS = (
+    "bank.authorised",
+    "bank.captured",
+    "bank.refunded",
+    "bank.voided",
     "inventory.swift",
     "inventory.thorough",
     "mail.caught",
@@ -21,25 +25,50 @@ TRANSACTIONS = (
     "payments.authorised",
     "payments.captured",
     "payments.declined",
+    "payments.followed",
+    "payments.refund_asked",
     "payments.refunded",
     "payments.requested",
     "payments.voided",
 )
-RARE_TRANSACTIONS = ("orders.look_settles", "orders.settle_refused")
-"""Only where a webhook is lost, or what was held is sold to somebody else: see tests/simulation."""
+RARE_TRANSACTIONS = (
+    "bank.confirmed",
+    "bank.decided",
+    "bank.dispute_decided",
+    "bank.disputed",
+    "orders.look_settles",
+    "orders.refund_refused",
+    "orders.settle_refused",
+    "payments.paid_out",
+    "payments.refund_undone",
+    "payments.unheard_voided",
+    "payments.webhook_replayed",
+)
+"""Only where a webhook is lost, what was held is sold to somebody else, a bank is slow or says no, or
+an admin or a timer does something: see tests/simulation and tests/services/payments.
+"""
 CALLS = (
     "Catalog.quote",
     "Identity.contacts",
     "Inventory.confirm",
     "Inventory.hold",
     "Inventory.release",
+    "Inventory.restate",
     "Payments.capture",
     "Payments.payment",
     "Payments.refund",
     "Payments.request",
     "Payments.void",
 )
-TASKS = ("deliver_webhook", "send_mail")
+TASKS = (
+    "decide_dispute",
+    "decide_late",
+    "deliver_webhook",
+    "finish_refund",
+    "open_dispute",
+    "send_bank_webhook",
+    "send_mail",
+)
 OTHERS = (
     "answer.after_store",
     "answer.before_store",

@@ -172,6 +172,7 @@ async def running_site(
         "DVOR_PORT": str(port),
         "DVOR_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "DVOR_PAYMENTS_WEBHOOK_URL": f"http://127.0.0.1:{port}/api/v1/orders/payment-webhooks",
+        "DVOR_PROVIDER_WEBHOOK_URL": f"http://127.0.0.1:{port}/api/v1/payments/provider-webhooks",
         "DVOR_LOG_LEVEL": "warning",
         "DVOR_DEMO": "1",
         **(extra or {}),

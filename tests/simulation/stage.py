@@ -32,6 +32,7 @@ from dvor.contracts.catalog import (
 )
 from dvor.contracts.identity import Contact, Contacts
 from dvor.contracts.orders import WebhookDelivery
+from dvor.contracts.payments import ProviderDelivery
 from dvor.contracts.pricing import PartKind, PricePart
 from dvor.kernel import clock, ids, outbound, points, tasks
 from dvor.kernel.caller import ANONYMOUS, Caller, Role, asking
@@ -47,6 +48,7 @@ from dvor.topology import SERVICES
 BEGINNING = datetime(2027, 3, 1, 9, tzinfo=UTC)
 PRICE = 1_000
 NAMES = ("inventory", "payments", "orders", "notifications")
+BANK_SAYS = "http://payments.example/"
 LONG_SECONDS = 86_400.0
 """Nothing on the stage is stopped because the machine is slow."""
 
@@ -281,9 +283,9 @@ class Stage:
         default_factory=lambda: Caller(user_id=ids.new(), roles=(Role.CUSTOMER, Role.SELLER))
     )
     sent: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
-    """Every webhook that the bank sent."""
+    """Every webhook that orders were sent."""
     closed: bool = False
-    """Nobody answers the bank's webhooks."""
+    """Nobody answers webhooks."""
 
     @property
     def orders(self) -> Any:
@@ -381,14 +383,32 @@ class Stage:
             "SELECT EXISTS (SELECT FROM tasks WHERE state = 'due' AND run_at <= dvor_now())"
         )
 
-    async def post(self, _url: str, body: bytes, headers: Mapping[str, str], _s: float) -> int:
-        """The bank's webhook on its way: instead of `outbound.post`."""
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], _s: float) -> int:
+        """A webhook on its way, from the bank or from payments: instead of `outbound.post`."""
+        if url == BANK_SAYS:
+            return await self.tell_payments(headers, body)
         self.sent.append((dict(headers), body))
         await self.director.pause("webhook sent")
         if self.closed:
             raise ConnectionError("nobody there")
         status = await self.deliver(headers, body)
         await self.director.pause("webhook answered")
+        return status
+
+    async def tell_payments(self, headers: Mapping[str, str], body: bytes) -> int:
+        """Give a webhook of the bank to payments; the status of the answer."""
+        await self.director.pause("bank's webhook sent")
+        if self.closed:
+            raise ConnectionError("nobody there")
+        status = 204
+        try:
+            with asking(ANONYMOUS):
+                await self.payments.receive_webhook(
+                    ProviderDelivery(headers=dict(headers), body=body)
+                )
+        except Refusal as refusal:
+            status = refusal.http_status
+        await self.director.pause("bank's webhook answered")
         return status
 
     async def deliver(self, headers: Mapping[str, str], body: bytes) -> int:
@@ -436,7 +456,8 @@ async def open_stage(template: Settings, number: int = 0) -> AsyncIterator[Stage
         run=frozenset(NAMES),
         secret=b"s" * 32,
         call_timeout_seconds=LONG_SECONDS,
-        payments_webhook_url="http://bank.example/",
+        payments_webhook_url="http://orders.example/",
+        provider_webhook_url=BANK_SAYS,
     )
     goods = Goods()
     process = Still(settings, SERVICES, fakes={"catalog": goods, "identity": Strangers()})
@@ -491,7 +512,7 @@ def _set_lines(stage: Stage) -> None:
         )
     }
     service.db.tx = _paused(stage)
-    for owner in (service, service.steps, service.carts):
+    for owner in (service, service.steps, service.steps.changes, service.carts):
         for name, line in lines.items():
             if hasattr(owner, name):
                 setattr(owner, name, line)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from dvor.kernel.messages import Bool, Count, Instant, Int, Line, Message, Minor, PageRequest
+from dvor.kernel.messages import Count, Flag, Instant, Int, Line, Message, Minor, PageRequest
 from dvor.kernel.money import Currency, Money
 
 
@@ -73,7 +73,7 @@ class Payouts(Message):
 class PayoutSearch(PageRequest):
     """Which payouts: one's own, or everybody's for admins who ask for `everybody`."""
 
-    everybody: Bool = False
+    everybody: Flag = False
 
 
 class RunTotal(Message):

@@ -12,7 +12,7 @@ from dvor.contracts.order_changes import Cancellation, Cuts, LineRefund
 from dvor.contracts.pricing import PricePart
 from dvor.kernel.errors import Conflict, Invalid, NotFound
 from dvor.kernel.events import Event
-from dvor.kernel.messages import Bool, Count, Instant, Int, Line, Message, Minor, PageRequest
+from dvor.kernel.messages import Bool, Count, Flag, Instant, Int, Line, Message, Minor, PageRequest
 from dvor.kernel.money import Money
 from dvor.kernel.periods import DateRange, HourRange
 
@@ -213,6 +213,8 @@ class OrderSearch(PageRequest):
     status: OrderStatus | None = None
     text: Line = ""
     """Part of an order number."""
+    refund_refused: Flag = False
+    """Only those whose money the bank does not give back yet."""
 
 
 class WebhookDelivery(Message):

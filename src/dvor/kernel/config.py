@@ -66,24 +66,18 @@ class Settings:
     payments_webhook_url: str = _variable(
         "DVOR_PAYMENTS_WEBHOOK_URL", "", "where payments reports to orders; empty: this process"
     )
-    payments_provider: str = _variable(
-        "DVOR_PAYMENTS_PROVIDER", "simulator", "who moves the money: simulator or stripe"
-    )
     provider_webhook_url: str = _variable(
         "DVOR_PROVIDER_WEBHOOK_URL",
         "",
         "where the simulated bank reports; empty: this process",
-    )
-    provider_timeout_seconds: float = _variable(
-        "DVOR_PROVIDER_TIMEOUT_SECONDS", 4.0, "one call to the payment provider"
     )
     provider_silence_seconds: int = _variable(
         "DVOR_PROVIDER_SILENCE_SECONDS",
         120,
         "a payment of which nothing was heard is asked about after this",
     )
-    commission_percent: int = _variable(
-        "DVOR_COMMISSION_PERCENT", 1000, "what the platform keeps of a sale, in basis points: 10 %"
+    commission_basis_points: int = _variable(
+        "DVOR_COMMISSION_BASIS_POINTS", 1000, "what the platform keeps of a sale; 1000: 10 %"
     )
     payout_hour: int = _variable(
         "DVOR_PAYOUT_HOUR", 4, "sellers are paid out each day after this hour (UTC); -1: never"

@@ -23,6 +23,8 @@ Minor = Annotated[int, Strict(), Field(ge=0, le=10**15)]
 """An amount of money in the currency's smallest unit (kopecks, cents)."""
 
 Bool = Annotated[bool, Strict()]
+Flag = bool
+"""Yes or no that may also stand in an address: `true`, `1`."""
 Line = Annotated[str, Field(max_length=200)]
 """One line of text."""
 Prose = Annotated[str, Field(max_length=20_000)]

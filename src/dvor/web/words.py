@@ -80,6 +80,11 @@ def sentence(entry: TimelineEntry, currency: str, *, for_seller: bool = False) -
         return _(words.get(details.get("reason", ""), _PARTLY_SOMEHOW))
     if entry.what == "line_cancelled":
         return _line_cancelled(details)
+    if entry.what == "refund_refused":
+        return _(
+            "The bank has not given {amount} back yet. We keep asking it.",
+            amount=_amount(details, currency),
+        )
     if entry.what == "refunded":
         return _("{amount} went back to the card.", amount=_amount(details, currency))
     words = _EVENTS | _SELLER_EVENTS if for_seller else _EVENTS

@@ -26,6 +26,7 @@ from dvor.contracts.payments import (
     PaymentHistory,
     PaymentRequest,
     PaymentStatus,
+    RefundFailed,
     Shares,
     UnknownPayment,
 )
@@ -194,6 +195,12 @@ class FakePayments:
     payments: dict[UUID, Payment] = field(default_factory=dict)
     refunds: dict[UUID, int] = field(default_factory=dict)
     refunded_of: dict[UUID, UUID] = field(default_factory=dict)
+    borne: dict[UUID, dict[UUID, int]] = field(default_factory=dict)
+    """Of each refund, from whose sales it was taken."""
+    refusing: int = 0
+    """How many more refunds the bank refuses."""
+    refused: set[UUID] = field(default_factory=set)
+    """Keys: each stands for ever for what became of it."""
     down: bool = False
 
     async def request(self, request: PaymentRequest) -> Payment:
@@ -250,6 +257,12 @@ class FakePayments:
     ) -> Payment:
         """Give money back, once per key."""
         assert amount > 0
+        if self.refusing and key not in self.refused:
+            self.refusing -= 1
+            self.refused.add(key)
+        if key in self.refused:
+            raise RefundFailed
+        self.borne[key] = {share.seller_id: share.amount for share in shares}
         assert self.refunds.setdefault(key, amount) == amount
         self.refunded_of[key] = payment_id
         total = sum(n for k, n in self.refunds.items() if self.refunded_of[k] == payment_id)

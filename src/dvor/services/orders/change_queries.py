@@ -87,6 +87,28 @@ async def refunds(db: Connection, change_id: UUID) -> list[Record]:
     )
 
 
+async def last_refusal(db: Connection, key: UUID) -> tuple[int, UUID]:
+    """How often the bank has refused a refund, and by which key it is asked for now."""
+    row = await db.fetchrow(
+        "SELECT try, next_key FROM refused_refunds WHERE key = $1 ORDER BY try DESC LIMIT 1", key
+    )
+    return (row["try"], row["next_key"]) if row else (0, key)
+
+
+async def note_refusal(tx: Tx, key: UUID, number: int, next_key: UUID, order_id: UUID) -> bool:
+    """The bank has refused it for the `number`th time; False where that is known."""
+    return bool(
+        await tx.execute(
+            "INSERT INTO refused_refunds (key, try, next_key, order_id) VALUES ($1, $2, $3, $4)"
+            " ON CONFLICT DO NOTHING",
+            key,
+            number,
+            next_key,
+            order_id,
+        )
+    )
+
+
 async def cut_lines(tx: Tx, found: Sequence[Mapping[str, Any]]) -> None:
     """Cancel quantities of lines."""
     await tx.executemany(

@@ -5,7 +5,7 @@ What is asked for is written first, with every refund and its key, while the ord
 steps of an order: other services by keys that follow from what is written, then one transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,12 +22,23 @@ from dvor.contracts.order_changes import (
     RefundChanged,
 )
 from dvor.contracts.orders import OrderLinesCancelled, UnknownLine
-from dvor.contracts.payments import Payments
+from dvor.contracts.payments import (
+    Payment,
+    Payments,
+    RefundFailed,
+    RefundTooLarge,
+    Share,
+    Shares,
+)
 from dvor.kernel import ids
 from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.money import Money
 from dvor.services.orders import change_queries, queries, refunds, rules, saga_queries
 from dvor.services.orders.rules import StoredLine
+
+
+REFUSED_REFUNDS = (RefundFailed, RefundTooLarge)
+"""The bank gives nothing back now; it may later, as when a dispute about the payment is over."""
 
 
 @dataclass(frozen=True)
@@ -159,13 +170,49 @@ class Changes:
         ]
         await change_queries.write_refunds(tx, order["id"], change_id, keys)
 
-    async def give_back(self, change_id: UUID) -> int:
-        """Give back what a change says; answers how much in all."""
+    async def give_back(self, order: Record, change: Record) -> int:
+        """Give back what a change says; answers how much in all. Raises as `refund` does."""
         total = 0
-        for refund in await change_queries.refunds(self.db, change_id):
-            await self.payments.refund(refund["payment_id"], refund["amount"], refund["key"])
+        shares = sold_by(explained(change))
+        for refund in await change_queries.refunds(self.db, change["id"]):
+            # Of a part of the change (another payment has the rest) all bear in proportion.
+            borne = shares if sum(s.amount for s in shares) == refund["amount"] else ()
+            await self.refund(
+                order,
+                refund["payment_id"],
+                refund["amount"],
+                refund["key"],
+                reason=change["asked_by"],
+                shares=borne,
+            )
             total += refund["amount"]
         return total
+
+    async def refund(
+        self,
+        order: Record,
+        payment_id: UUID,
+        amount: int,
+        key: UUID,
+        *,
+        reason: str,
+        shares: Shares = (),
+    ) -> Payment:
+        """Give money back. Raises REFUSED_REFUNDS, which is written down: it is tried again."""
+        refused, key_now = await change_queries.last_refusal(self.db, key)
+        try:
+            return await self.payments.refund(payment_id, amount, key_now, reason, shares)
+        except REFUSED_REFUNDS:
+            async with self.db.tx("orders.refund_refused") as tx:
+                next_key = ids.derived(key, "try", refused + 2)
+                new = await change_queries.note_refusal(
+                    tx, key, refused + 1, next_key, order["id"]
+                )
+                if new and not refused:  # people are told once
+                    details = {"amount": str(amount), "currency": order["currency"]}
+                    await queries.note(tx, order["id"], "refund_refused", **details)
+                    await queries.touch(tx, order["id"])
+            raise
 
     async def asked(self, change_id: UUID) -> Record:
         """What was asked for."""
@@ -176,7 +223,7 @@ class Changes:
     async def cut(self, order: Record) -> None:
         """Do the cancellation of some lines: money back, units free, lines marked."""
         change = await self.asked(order["change_id"])
-        back = await self.give_back(change["id"])
+        back = await self.give_back(order, change)
         rows = await change_queries.lines(self.db, order["id"])
         left = remaining(rows, _cuts(change))
         if left:  # a rival who got here first may have left nothing to do
@@ -229,6 +276,15 @@ def explained(change: Record) -> tuple[LineRefund, ...]:
         LineRefund.model_validate({k: v for k, v in line.items() if k not in ("fee", "seats")})
         for line in change["lines"]
     )
+
+
+def sold_by(lines: Iterable[LineRefund]) -> Shares:
+    """Whose sales it is that comes back."""
+    sums: dict[UUID, int] = {}
+    for line in lines:
+        if line.back.amount:
+            sums[line.seller_id] = sums.get(line.seller_id, 0) + line.back.amount
+    return tuple(Share(seller_id=seller, amount=amount) for seller, amount in sums.items())
 
 
 def _cuts(change: Record) -> dict[UUID, Cut]:

@@ -320,6 +320,8 @@ WHERE mine.line_count > 0
     AND ($3::text IS NULL OR o.status = $3)
     AND ($4::text = '' OR o.number LIKE $4)
     AND ($5::timestamptz IS NULL OR (o.created_at, o.id) < ($5, $6))
+    AND (NOT $8 OR o.pending_action IS NOT NULL
+        AND o.id IN (SELECT order_id FROM refused_refunds))
 ORDER BY o.created_at DESC, o.id DESC LIMIT $7
 """
 
@@ -337,6 +339,7 @@ async def cards(
         after[0] if after else None,
         after[1] if after else None,
         search.limit + 1,
+        search.refund_refused,
     ]
     return await db.fetch(_CARDS, *args)
 

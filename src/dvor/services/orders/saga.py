@@ -20,6 +20,7 @@ from dvor.kernel.db import Contended, Database, Record
 from dvor.kernel.errors import Unavailable
 from dvor.kernel.tasks import hinted
 from dvor.services.orders import queries, saga_queries
+from dvor.services.orders.changes import REFUSED_REFUNDS
 from dvor.services.orders.steps import Steps
 
 LOG = telemetry.log("orders")
@@ -27,7 +28,10 @@ AT_ONCE = 16
 """Orders moved at the same time by one process."""
 STEP_SECONDS = 8
 """Less than a lease: who takes longer will find that somebody else went on."""
-BACK_OFF_MAX_SECONDS = 10
+BACK_OFF = (0.25, 10)
+"""Seconds until a step that failed is tried again: the first time, and at most."""
+REFUSED_BACK_OFF = (15, 3600)
+"""The same of a refund that the bank refused: it will hardly think better of it soon."""
 FINISH_SECONDS = 4
 """How long a request waits for somebody else's step."""
 STUCK_AFTER = timedelta(seconds=60)
@@ -65,8 +69,9 @@ class Saga:
         return after
 
     async def _put_off(self, order: Record, action: str, problem: Exception) -> None:
-        expected = isinstance(problem, Unavailable | TimeoutError)
-        say = LOG.info if expected and order["tries"] < 3 else LOG.error
+        refused = isinstance(problem, REFUSED_REFUNDS)
+        expected = refused or isinstance(problem, Unavailable | TimeoutError)
+        say = LOG.info if expected and not refused and order["tries"] < 3 else LOG.error
         say(
             "order waits",
             number=order["number"],
@@ -75,7 +80,8 @@ class Saga:
             error=repr(problem),
             exc_info=None if expected else problem,
         )
-        wait = min(0.25 * 2 ** min(order["tries"], 10), BACK_OFF_MAX_SECONDS)
+        first, most = REFUSED_BACK_OFF if refused else BACK_OFF
+        wait = min(first * 2 ** min(order["tries"], 10), most)
         # Where this cannot be written either, the lease ends by itself.
         with contextlib.suppress(Unavailable):
             await saga_queries.put_off(self.db, order, timedelta(seconds=clock.spread(wait)))

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -234,7 +235,9 @@ class OrdersService:
                 action = "cancel" if whole else "change"
                 begun = await saga_queries.begin(tx, row, action, who if whole else None)
         if begun:
-            await self.saga.move(begun)
+            # It is cancelled whatever the bank says: the order tells, and it is tried again.
+            with suppress(*changes.REFUSED_REFUNDS):
+                await self.saga.move(begun)
         return await self.order(order_id)
 
     async def _acting_on(

@@ -148,7 +148,7 @@ class Steps:
 
     async def _cancel(self, order: Record) -> None:
         change = await self.changes.asked(order["change_id"]) if order["change_id"] else None
-        refunded = await self._let_money_go(order)
+        refunded = await self._let_money_go(order, change)
         await self.inventory.release(order["hold_id"])
         sellers = await queries.seller_ids(self.db, order["id"])
         given_back = Money(amount=refunded, currency=order["currency"])
@@ -186,10 +186,10 @@ class Steps:
                 )
             )
 
-    async def _let_money_go(self, order: Record) -> int:
+    async def _let_money_go(self, order: Record, change: Record | None) -> int:
         """Close the payment, or give back what was taken; answers how much was given back in all."""
-        if order["change_id"]:  # cancelled when it was paid: what comes back is settled
-            return order["refunded_amount"] + await self.changes.give_back(order["change_id"])
+        if change:  # cancelled when it was paid: what comes back is settled
+            return order["refunded_amount"] + await self.changes.give_back(order, change)
         payment = await self.payment_of(order)
         if not rules.refundable(payment.status):
             try:
@@ -200,5 +200,8 @@ class Steps:
                 return 0
         if payment.status is not PaymentStatus.REFUNDED and order["total_amount"]:
             key = ids.derived(order["id"], "refund")
-            payment = await self.payments.refund(payment.id, order["total_amount"], key)
+            reason = order["cancel_reason"] or ""
+            payment = await self.changes.refund(
+                order, payment.id, order["total_amount"], key, reason=reason
+            )
         return payment.refunded

@@ -46,7 +46,7 @@ templates = Templates(package="dvor.services.payments")
 
 Asked = Annotated[Payments, contract(Payments)]
 
-SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature", "stripe-signature")
+SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 """What a provider's signature is in, or about."""
 HEADER_MAX = 2000
 

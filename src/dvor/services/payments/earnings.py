@@ -94,7 +94,7 @@ class Earnings:
 
     async def _pay(self, key: UUID, seller: UUID, currency: str) -> None:
         payout = derived(key, seller, currency)
-        async with self.db.tx() as tx:
+        async with self.db.tx("payments.paid_out") as tx:
             amount = await queries.pay_out(tx, payout, key, seller, currency)
             if amount is not None:
                 postings = ledger.paid_out(seller, amount)

@@ -56,6 +56,17 @@ def whole(amount: int, shares: Iterable[tuple[UUID, int]]) -> dict[UUID, int]:
     return {seller: part for seller, part in sums.items() if part}
 
 
+def borne(left: Shares, parts: Iterable[tuple[UUID, int]]) -> dict[UUID, int]:
+    """From which shares parts are taken: of sellers that have none (nobody had said whose sales
+    these are), the platform's.
+    """
+    sums: dict[UUID, int] = {}
+    for seller, part in parts:
+        bearer = seller if seller in left else PLATFORM
+        sums[bearer] = sums.get(bearer, 0) + part
+    return sums
+
+
 def commission(amount: int, basis_points: int) -> int:
     """The platform's part of a sale, half up."""
     return (amount * basis_points + BASIS // 2) // BASIS

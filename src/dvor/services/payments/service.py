@@ -92,7 +92,7 @@ class PaymentsService:
                 pay_token=secrets.token_urlsafe(TOKEN_BYTES),
                 return_path=request.return_path,
                 expires_at=request.expires_at,
-                commission_bp=self.settings.commission_percent,
+                commission_bp=self.settings.commission_basis_points,
             )
             if row is not None:
                 shares = ((share.seller_id, share.amount) for share in request.shares)
@@ -211,7 +211,7 @@ class PaymentsService:
         if row is None:
             raise UnknownWebhook
         key = f"{webhook_id} replay {current().key or new()}"
-        async with self.db.tx() as tx:
+        async with self.db.tx("payments.webhook_replayed") as tx:
             if row["sender"] == "bank":
                 tx.enqueue(
                     send_bank_webhook, BankWebhook(webhook_id=webhook_id, copy_number=1), key=key

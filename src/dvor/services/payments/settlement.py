@@ -167,7 +167,7 @@ class Settlement:
         if standing is not None:
             row = await self.follow(row["id"], standing, "payments.voided")
         if row["status"] == PaymentStatus.REQUESTED:  # nothing is set aside, as far as we know
-            async with self.db.tx() as tx:
+            async with self.db.tx("payments.unheard_voided") as tx:
                 done = await note_void(tx, row["id"], "requested")
             return done or known(await queries.payment(self.db, row["id"]))
         return row
@@ -203,7 +203,7 @@ class Settlement:
         left = await books.left(tx, row["id"])
         parts = ledger.split(amount, left)
         if shares:
-            parts = {share.seller_id: share.amount for share in shares}
+            parts = ledger.borne(left, ((share.seller_id, share.amount) for share in shares))
             if sum(parts.values()) != amount:
                 raise InvalidFields(problems={"shares": "not the amount that is given back"})
         if not parts.keys() <= left.keys() or await books.give_back(tx, row["id"], parts) != len(
@@ -250,7 +250,7 @@ class Settlement:
             return known(await queries.payment(tx, row["id"]))
 
     async def _undo_refund(self, row: Record, refund: Record) -> None:
-        async with self.db.tx() as tx:
+        async with self.db.tx("payments.refund_undone") as tx:
             if await queries.end_refund(tx, refund["key"], "failed"):
                 await queries.unrefund(tx, row["id"], refund["amount"])
                 asked = await books.postings(tx, derived(refund["key"], "refund_asked"))

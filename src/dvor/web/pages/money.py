@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from dvor.contracts.earnings import Entry, PayoutSearch, Statement, StatementSearch
 from dvor.contracts.identity import Identity
+from dvor.contracts.orders import Orders, OrderSearch, Viewpoint
 from dvor.contracts.payments import Payments
 from dvor.kernel import caller, clock
 from dvor.kernel.caller import Role
@@ -30,6 +31,7 @@ NEWEST = 10
 
 PaymentsHere = Annotated[Payments, contract(Payments)]
 IdentityHere = Annotated[Identity, contract(Identity)]
+OrdersHere = Annotated[Orders, contract(Orders)]
 
 MOVES = {
     "captured": N_("Sale"),
@@ -104,17 +106,25 @@ def _csv_row(entry: Entry) -> list[str]:
 
 @admin.get("/money")
 async def show_books(
-    visit: Visiting, payments: PaymentsHere, identity: IdentityHere, cursor: Cursor = ""
+    visit: Visiting,
+    payments: PaymentsHere,
+    orders: OrdersHere,
+    identity: IdentityHere,
+    cursor: Cursor = "",
 ) -> Response:
     """The books at a glance, and who was paid."""
     caller.require_role(Role.ADMIN)
     books = await payments.books()
+    refused = await orders.orders(
+        OrderSearch(viewpoint=Viewpoint.ADMIN, refund_refused=True, limit=NEWEST)
+    )
     search = PayoutSearch(everybody=True, cursor=cursor or None, limit=LIST_SIZE)
     payouts = await payments.payouts(search)
     people = await identity.profiles(tuple({payout.seller_id for payout in payouts.items}))
     return await visit.page(
         "admin/money.html",
         books=books,
+        refused=refused.items,
         payouts=payouts,
         names={person.id: person.name for person in people.items},
         accounts={name: _(words) for name, words in ACCOUNTS.items()},

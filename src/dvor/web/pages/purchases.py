@@ -141,6 +141,7 @@ def story(order: Order, *, for_seller: bool = False) -> dict[str, Any]:
         or 0 < sum(bool(line.cancelled) for line in order.lines) < len(order.lines),
         "waiting": cancelling or order.status in (OrderStatus.CREATED, OrderStatus.PROCESSING),
         "cancelling": cancelling,
+        "refused": bool(order.timeline) and order.timeline[-1].what == "refund_refused",
         "ended": order.status in ENDED,
         "for_seller": for_seller,
     }
