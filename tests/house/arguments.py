@@ -21,7 +21,7 @@ from dvor.contracts.inventory import Claim, Rules
 from dvor.contracts.orders import OrderSearch, WebhookDelivery, Wish
 from dvor.contracts.payments import PaymentSearch, ProviderDelivery
 from dvor.kernel.messages import PageRequest
-from tests.house import calls, closure_calls, lines, room_calls
+from tests.house import calls, closure_calls, lines, payment_calls, room_calls
 from tests.house.call import Build, of, offer_of
 from tests.house.calls import registration
 from tests.house.world import PASSWORD, Person, World, draft, hall, picture, stay_dates
@@ -202,10 +202,10 @@ METHODS: dict[str, Arguments] = {
     "payments.payments": _args(PaymentSearch()),
     "payments.open_page": _from(calls.pay),
     "payments.submit_card": _from(calls.pay, "4242424242424242"),
-    "payments.confirm_card": _from(calls.confirmed, True),
+    "payments.confirm_card": _from(payment_calls.confirmed, True),
     "payments.receive_webhook": _args(ProviderDelivery(headers={}, body=b"{}")),
     "payments.webhooks": _args(PageRequest()),
-    "payments.replay_webhook": _from(calls.sent_webhook),
+    "payments.replay_webhook": _from(payment_calls.sent_webhook),
     "payments.statement": _args(StatementSearch()),
     "payments.payouts": _args(PayoutSearch()),
     "payments.run_payouts": _args(uuid4()),

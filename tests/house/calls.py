@@ -7,8 +7,7 @@ from uuid import uuid4
 from dvor.contracts.catalog import Kind
 from dvor.kernel import clock
 from dvor.kernel.messages import PageRequest
-from dvor.services.payments.rules import CARDS, Verdict
-from tests.house import closure_calls, lines, room_calls
+from tests.house import closure_calls, lines, payment_calls, room_calls
 from tests.house.call import Build, Call, of, offer_of
 from tests.house.world import PASSWORD, Person, World, draft, hall, picture
 
@@ -79,25 +78,6 @@ async def pay(w: World, _who: Person) -> Call:
 async def _decline(w: World, who: Person) -> Call:
     call = await pay(w, who)
     return Call(call.parameters, {"form": {"action": "decline"}})
-
-
-async def confirmed(w: World, _who: Person) -> Call:
-    """A payment that its payer has to confirm."""
-    order = await w.order()
-    token = order.pay_path.removeprefix("/pay/")
-    await w.house.payments.submit_card(token, CARDS[Verdict.THREE_STEP])
-    return Call({"pay_token": token}, {"form": {"answer": "yes"}})
-
-
-async def sent_webhook(w: World, _who: Person) -> Call:
-    """A webhook that the bank has sent."""
-    await w.paid_order()
-    found = await w.house.db("payments").fetchval("SELECT id FROM bank_webhooks LIMIT 1")
-    return Call({"webhook_id": found})
-
-
-async def _sellers_statement(w: World, _who: Person) -> Call:
-    return Call(more={"params": {"seller_id": str(w.seller.id)}})
 
 
 async def customers_session(w: World, _who: Person) -> Call:
@@ -315,6 +295,7 @@ _stays = of(listing_id=lambda w: w.stay.id)
 
 ROUTES: dict[str, Build] = {
     **closure_calls.ROUTES,
+    **payment_calls.ROUTES,
     **room_calls.ROUTES,
     "GET /static": _plain,
     "POST /api/v1/auth/register": _register,
@@ -356,13 +337,6 @@ ROUTES: dict[str, Build] = {
     "GET /api/v1/payments/{payment_id}": _payment,
     "GET /pay/{pay_token}": pay,
     "POST /pay/{pay_token}": _decline,
-    "GET /pay/{pay_token}/confirm": confirmed,
-    "POST /pay/{pay_token}/confirm": confirmed,
-    "POST /api/v1/payments/webhooks/{webhook_id}/replay": sent_webhook,
-    "POST /admin/webhooks/{webhook_id}/replay": sent_webhook,
-    "GET /api/v1/payments/payouts @everybody": _with(params={"everybody": "true"}),
-    "GET /api/v1/payments/statement @anothers": _sellers_statement,
-    "POST /api/v1/payments/provider-webhooks": _with(content=b"{}"),
     "GET /api/v1/cart @guest": _with(headers={"dvor-guest": "guest-of-a-test"}),
     "POST /api/v1/cart/lines": _wish,
     "POST /api/v1/cart/lines @guest": _guests_wish,

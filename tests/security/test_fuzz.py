@@ -157,6 +157,7 @@ class TestPages:
             "category",
             "seed",
             "pay_token",
+            "webhook_id",
             "session_id",
             "mail_id",
             "waiting_id",

@@ -36,7 +36,6 @@ from dvor.kernel.money import Money
 from dvor.services.orders import change_queries, queries, refunds, rules, saga_queries
 from dvor.services.orders.rules import StoredLine
 
-
 REFUSED_REFUNDS = (RefundFailed, RefundTooLarge)
 """The bank gives nothing back now; it may later, as when a dispute about the payment is over."""
 
@@ -205,9 +204,7 @@ class Changes:
         except REFUSED_REFUNDS:
             async with self.db.tx("orders.refund_refused") as tx:
                 next_key = ids.derived(key, "try", refused + 2)
-                new = await change_queries.note_refusal(
-                    tx, key, refused + 1, next_key, order["id"]
-                )
+                new = await change_queries.note_refusal(tx, key, refused + 1, next_key, order["id"])
                 if new and not refused:  # people are told once
                     details = {"amount": str(amount), "currency": order["currency"]}
                     await queries.note(tx, order["id"], "refund_refused", **details)

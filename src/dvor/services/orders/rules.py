@@ -128,11 +128,6 @@ def sellers(quote: Quote) -> tuple[UUID, ...]:
     return tuple(sorted({line.offer.seller_id for line in quote.lines}))
 
 
-def refundable(status: PaymentStatus) -> bool:
-    """Whether money was taken, so that it must be given back and not just let go."""
-    return status in (PaymentStatus.CAPTURED, PaymentStatus.REFUNDED)
-
-
 def pay_by(held_until: datetime, margin_seconds: int) -> datetime:
     """When the payment page closes: a little before the hold ends."""
     return held_until - timedelta(seconds=margin_seconds)

@@ -190,14 +190,13 @@ class Steps:
         """Close the payment, or give back what was taken; answers how much was given back in all."""
         if change:  # cancelled when it was paid: what comes back is settled
             return order["refunded_amount"] + await self.changes.give_back(order, change)
-        payment = await self.payment_of(order)
-        if not rules.refundable(payment.status):
-            try:
-                await self.payments.void(payment.id)
-            except Conflict:  # taken a moment ago
-                payment = (await self.payments.payment(payment.id)).payment
-            else:
-                return 0
+        payment_id = order["payment_id"] or (await self.payment_of(order)).id
+        try:
+            await self.payments.void(payment_id)
+        except Conflict:  # taken
+            payment = (await self.payments.payment(payment_id)).payment
+        else:
+            return 0
         if payment.status is not PaymentStatus.REFUNDED and order["total_amount"]:
             key = ids.derived(order["id"], "refund")
             reason = order["cancel_reason"] or ""

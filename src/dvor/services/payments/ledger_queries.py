@@ -8,17 +8,6 @@ from dvor.kernel.db import Connection, Record
 from dvor.services.payments.ledger import Posting
 
 
-async def insert_shares(db: Connection, payment_id: UUID, shares: Mapping[UUID, int]) -> None:
-    """Whose sales a payment is for."""
-    await db.execute(
-        "INSERT INTO payment_shares (payment_id, seller_id, amount)"
-        " SELECT $1, * FROM unnest($2::uuid[], $3::bigint[])",
-        payment_id,
-        list(shares),
-        list(shares.values()),
-    )
-
-
 async def shrink_shares(db: Connection, payment_id: UUID, shares: Mapping[UUID, int]) -> None:
     """The bank gave less than was asked: the shares are of what it gave."""
     await db.execute(

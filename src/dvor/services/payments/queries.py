@@ -1,6 +1,6 @@
 """All SQL of payments. Every change of status is one conditional UPDATE: no row, no change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,6 +11,17 @@ _PAYMENT = """
     declines, card_ending, pay_token, return_path, expires_at, created_at, provider, reference,
     asked_at, underway, action_path, disputed, dispute, commission_bp
 """
+
+
+def _told(moving: str, what: str, amount: str) -> str:
+    """A statement that moves a payment on (`… RETURNING *`), and writes that step in its history."""
+    return f"""
+        WITH moved AS ({moving}), told AS (
+            INSERT INTO payment_steps (payment_id, what, amount, currency)
+            SELECT id, '{what}', {amount}, currency FROM moved
+        )
+        SELECT {_PAYMENT} FROM moved
+    """
 
 
 async def insert_payment(
@@ -26,15 +37,25 @@ async def insert_payment(
     return_path: str,
     expires_at: datetime,
     commission_bp: int = 0,
+    shares: Mapping[UUID, int] | None = None,
 ) -> Record | None:
-    """The new payment; None where the order has one already."""
+    """The new payment with its shares and first step; None where the order has one already."""
     return await db.fetchrow(
         f"""
-        INSERT INTO payments (id, order_id, order_number, payer_id, amount, currency, pay_token,
-                              return_path, expires_at, commission_bp)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-        ON CONFLICT (order_id) DO NOTHING
-        RETURNING {_PAYMENT}
+        WITH moved AS (
+            INSERT INTO payments (id, order_id, order_number, payer_id, amount, currency, pay_token,
+                                  return_path, expires_at, commission_bp)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            ON CONFLICT (order_id) DO NOTHING
+            RETURNING *
+        ), shared AS (
+            INSERT INTO payment_shares (payment_id, seller_id, amount)
+            SELECT moved.id, share.* FROM moved, unnest($11::uuid[], $12::bigint[]) AS share
+        ), told AS (
+            INSERT INTO payment_steps (payment_id, what, amount, currency)
+            SELECT id, 'requested', amount, currency FROM moved
+        )
+        SELECT {_PAYMENT} FROM moved
         """,
         id,
         order_id,
@@ -46,6 +67,8 @@ async def insert_payment(
         return_path,
         expires_at,
         commission_bp,
+        list(shares or {}),
+        list((shares or {}).values()),
     )
 
 
@@ -80,10 +103,17 @@ async def payments(
     )
 
 
-async def payment_of_reference(db: Connection, references: Sequence[str]) -> Record | None:
-    """The payment that a provider calls by one of these names."""
+async def payment_of_news(
+    db: Connection, references: Sequence[str], event_id: str
+) -> Record | None:
+    """The payment that a provider calls by one of these names; `heard`: the event is known."""
     return await db.fetchrow(
-        f"SELECT {_PAYMENT} FROM payments WHERE reference = ANY($1)", references
+        f"""
+        SELECT {_PAYMENT}, EXISTS (SELECT FROM provider_events WHERE id = $2) AS heard
+        FROM payments WHERE reference = ANY($1)
+        """,
+        references,
+        event_id,
     )
 
 
@@ -127,12 +157,16 @@ async def authorise(
 ) -> Record | None:
     """Reserve the whole amount, while it is asked for."""
     return await db.fetchrow(
-        f"""
-        UPDATE payments SET status = 'authorised', authorised = amount, reference = $2,
-            card_ending = nullif($3, ''), underway = false, action_path = '', look_at = NULL
-        WHERE id = $1 AND status = 'requested' AND amount = $4 AND currency = $5
-        RETURNING {_PAYMENT}
-        """,
+        _told(
+            """
+            UPDATE payments SET status = 'authorised', authorised = amount, reference = $2,
+                card_ending = nullif($3, ''), underway = false, action_path = '', look_at = NULL
+            WHERE id = $1 AND status = 'requested' AND amount = $4 AND currency = $5
+            RETURNING *
+            """,
+            "authorised",
+            "amount",
+        ),
         payment_id,
         reference,
         card_ending,
@@ -155,11 +189,15 @@ async def count_declines(db: Connection, payment_id: UUID, declines: int) -> Rec
 async def capture(db: Connection, payment_id: UUID, amount: int) -> Record | None:
     """Note what was taken of what was authorised."""
     return await db.fetchrow(
-        f"""
-        UPDATE payments SET status = 'captured', captured = $2
-        WHERE id = $1 AND status = 'authorised' AND $2 <= authorised AND authorised = amount
-        RETURNING {_PAYMENT}
-        """,
+        _told(
+            """
+            UPDATE payments SET status = 'captured', captured = $2
+            WHERE id = $1 AND status = 'authorised' AND $2 <= authorised AND authorised = amount
+            RETURNING *
+            """,
+            "captured",
+            "captured",
+        ),
         payment_id,
         amount,
     )
@@ -170,14 +208,19 @@ async def void(db: Connection, payment_id: UUID, before: str) -> Record | None:
     unasked (no provider knows of it), requested or authorised.
     """
     return await db.fetchrow(
-        f"""
-        UPDATE payments SET status = 'voided', underway = false, action_path = '', look_at = NULL
-        WHERE id = $1 AND captured = 0 AND (
-            status = 'requested' AND (asked_at IS NULL OR $2 <> 'unasked')
-            OR status = 'authorised' AND $2 = 'authorised'
-        )
-        RETURNING {_PAYMENT}
-        """,
+        _told(
+            """
+            UPDATE payments SET status = 'voided', underway = false, action_path = '',
+                look_at = NULL
+            WHERE id = $1 AND captured = 0 AND (
+                status = 'requested' AND (asked_at IS NULL OR $2 <> 'unasked')
+                OR status = 'authorised' AND $2 = 'authorised'
+            )
+            RETURNING *
+            """,
+            "voided",
+            "authorised",
+        ),
         payment_id,
         before,
     )
@@ -264,11 +307,6 @@ async def look_later(db: Connection, payment_id: UUID) -> None:
         """,
         payment_id,
     )
-
-
-async def event_known(db: Connection, id: str) -> bool:
-    """Whether we have acted upon this webhook."""
-    return await db.fetchval("SELECT EXISTS (SELECT FROM provider_events WHERE id = $1)", id)
 
 
 async def note_event(db: Connection, id: str, type: str, payment_id: UUID) -> None:

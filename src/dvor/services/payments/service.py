@@ -39,7 +39,7 @@ from dvor.kernel.db import Database, Record
 from dvor.kernel.errors import Conflict, InvalidFields, Unavailable
 from dvor.kernel.ids import derived, new
 from dvor.kernel.messages import PageRequest
-from dvor.services.payments import ledger, ledger_queries, queries, rules, views
+from dvor.services.payments import ledger, queries, rules, views
 from dvor.services.payments.earnings import Earnings
 from dvor.services.payments.providers import (
     Charge,
@@ -50,7 +50,7 @@ from dvor.services.payments.providers import (
     State,
 )
 from dvor.services.payments.providers.simulator import Simulator
-from dvor.services.payments.settlement import Settlement, known, step
+from dvor.services.payments.settlement import Settlement, known, nothing_new
 from dvor.services.payments.tasks import (
     BankWebhook,
     DeliverWebhook,
@@ -80,6 +80,7 @@ class PaymentsService:
     async def request(self, request: PaymentRequest) -> Payment:
         """Ask for money; the order's one payment, however often it is asked for."""
         require_service(*rules.SERVICES)
+        shares = ((share.seller_id, share.amount) for share in request.shares)
         async with self.db.tx("payments.requested") as tx:
             row = await queries.insert_payment(
                 tx,
@@ -93,12 +94,9 @@ class PaymentsService:
                 return_path=request.return_path,
                 expires_at=request.expires_at,
                 commission_bp=self.settings.commission_basis_points,
+                shares=ledger.whole(request.amount.amount, shares),
             )
             if row is not None:
-                shares = ((share.seller_id, share.amount) for share in request.shares)
-                parts = ledger.whole(row["amount"], shares)
-                await ledger_queries.insert_shares(tx, row["id"], parts)
-                await step(tx, row, "requested", row["amount"])
                 return views.payment(row)
             row = await queries.payment_of_order(tx, request.order_id)
         if row is None or (row["payer_id"], views.money(row)) != (request.payer_id, request.amount):
@@ -160,7 +158,7 @@ class PaymentsService:
         except Refused:
             return self._ended(await self.settlement.look(row))
         name = "payments.declined" if standing.state is State.OPEN else "payments.authorised"
-        row = await self.settlement.follow(row["id"], standing, name)
+        row = await self.settlement.follow(row, standing, name)
         if standing.state is State.OPEN:
             raise CardDeclined
         if row["status"] == PaymentStatus.VOIDED:
@@ -189,13 +187,18 @@ class PaymentsService:
             news = self.provider.read(delivery.headers, delivery.body, clock.now())
         except Forged:
             raise ForgedWebhook from None
-        if news is None or await queries.event_known(self.db, news.id):
+        if news is None:
             return
-        row = known(await queries.payment_of_reference(self.db, news.references))
+        row = known(await queries.payment_of_news(self.db, news.references, news.id))
+        if row["heard"]:
+            return
         standing = await self.settlement.ask(row)
         if standing is None:
             raise UnknownPayment
-        await self.settlement.follow(row["id"], standing, event=(news.id, news.type))
+        if nothing_new(row, standing):  # as most often: the answer to our own call came first
+            await queries.note_event(self.db, news.id, news.type, row["id"])
+        else:
+            await self.settlement.follow(row, standing, event=(news.id, news.type))
 
     async def webhooks(self, page: PageRequest) -> SentWebhooks:
         """What was sent, by the bank and by us."""

@@ -79,29 +79,33 @@ class Settlement:
         if standing is None:
             await queries.standing_open(self.db, row["id"], row["reference"], "")
             return known(await queries.payment(self.db, row["id"]))
-        return await self.follow(row["id"], standing)
+        return await self.follow(row, standing)
 
     async def follow(
         self,
-        payment_id: UUID,
+        before: Record,
         standing: Standing,
         name: str = "payments.followed",
         event: "Event | None" = None,
     ) -> Record:
         """Take over what the provider says; answers the payment as it then is.
 
-        `name`: of the transaction, for tests of crashes.
+        `before`: as it was read, at any time. `name`: of the transaction, for tests of crashes.
         """
+        payment_id = before["id"]
         async with self.db.tx(name) as tx:
-            await _follow_opening(tx, payment_id, standing)
+            row = None
+            if before["status"] == PaymentStatus.REQUESTED:
+                row = await _follow_opening(tx, payment_id, standing)
             if standing.captured or standing.state is State.CAPTURED:
-                await note_capture(tx, payment_id, standing.captured)
-            await _follow_dispute(tx, payment_id, standing)
+                row = await note_capture(tx, payment_id, standing.captured) or row
+            if await _follow_dispute(tx, payment_id, standing):
+                row = None
             if standing.state is State.VOIDED:
-                await note_void(tx, payment_id)
+                row = await note_void(tx, payment_id) or row
             if event is not None:
                 await queries.note_event(tx, *event, payment_id)
-            row = known(await queries.payment(tx, payment_id))
+            row = row or known(await queries.payment(tx, payment_id))
         if row["status"] == PaymentStatus.VOIDED and standing.state is State.AUTHORISED:
             await self._let_stray_money_go(row)
         return row
@@ -139,7 +143,7 @@ class Settlement:
                 raise Unavailable from None
         if standing is None:
             raise NotAuthorised
-        return await self.follow(row["id"], standing, "payments.captured")
+        return await self.follow(row, standing, "payments.captured")
 
     async def void(self, row: Record) -> Record:
         """Close a payment of which nothing was taken."""
@@ -165,7 +169,7 @@ class Settlement:
         except OutcomeUnknown:
             raise Unavailable from None
         if standing is not None:
-            row = await self.follow(row["id"], standing, "payments.voided")
+            row = await self.follow(row, standing, "payments.voided")
         if row["status"] == PaymentStatus.REQUESTED:  # nothing is set aside, as far as we know
             async with self.db.tx("payments.unheard_voided") as tx:
                 done = await note_void(tx, row["id"], "requested")
@@ -265,8 +269,20 @@ Event = tuple[str, str]
 """Id and type of the webhook that made us ask."""
 
 
-async def _follow_opening(tx: Tx, payment_id: UUID, standing: Standing) -> None:
-    """Declines, waiting for the payer, and the authorisation itself."""
+def nothing_new(row: Record, standing: Standing) -> bool:
+    """Whether what the provider says is what is written already."""
+    if (row["dispute"], row["captured"]) != (standing.dispute.value, standing.captured):
+        return False
+    if standing.state is State.AUTHORISED:
+        return row["status"] == PaymentStatus.AUTHORISED
+    return standing.state is State.CAPTURED and row["status"] in (
+        PaymentStatus.CAPTURED,
+        PaymentStatus.REFUNDED,
+    )
+
+
+async def _follow_opening(tx: Tx, payment_id: UUID, standing: Standing) -> Record | None:
+    """Declines, waiting for the payer, and the authorisation itself: then the payment."""
     if standing.declines:
         row = await queries.count_declines(tx, payment_id, standing.declines)
         if row is not None:
@@ -286,16 +302,16 @@ async def _follow_opening(tx: Tx, payment_id: UUID, standing: Standing) -> None:
             standing.currency,
         )
         if row is not None:
-            await step(tx, row, "authorised", row["amount"])
             await tell(tx, row, "authorised")
+        return row
+    return None
 
 
-async def note_capture(tx: Tx, payment_id: UUID, amount: int) -> None:
-    """Money was taken."""
+async def note_capture(tx: Tx, payment_id: UUID, amount: int) -> Record | None:
+    """Money was taken; None where that is written already."""
     row = await queries.capture(tx, payment_id, amount)
     if row is None:
-        return
-    await step(tx, row, "captured", amount)
+        return None
     shares = await books.left(tx, payment_id)
     if amount < row["amount"]:
         shares = ledger.split(amount, shares)
@@ -305,17 +321,17 @@ async def note_capture(tx: Tx, payment_id: UUID, amount: int) -> None:
     await books.post(tx, id, "captured", payment_id, row["currency"], postings)
     taken = Money(amount=amount, currency=row["currency"])
     tx.emit(PaymentCaptured(order_id=row["order_id"], payment_id=payment_id, amount=taken))
+    return row
 
 
 async def note_void(tx: Tx, payment_id: UUID, before: str = "authorised") -> Record | None:
     """Nothing will be taken; None where the payment is past `before`."""
-    row = await queries.void(tx, payment_id, before)
-    if row is not None:
-        await step(tx, row, "voided", row["authorised"])
-    return row
+    return await queries.void(tx, payment_id, before)
 
 
-async def _follow_dispute(tx: Tx, payment_id: UUID, standing: Standing) -> None:
+async def _follow_dispute(tx: Tx, payment_id: UUID, standing: Standing) -> bool:
+    """Whether something is new of it."""
+    moved = False
     for outcome, what, before in _DISPUTE_STEPS[standing.dispute]:
         row = await queries.dispute(tx, payment_id, outcome, before, standing.disputed)
         if row is None:
@@ -331,6 +347,8 @@ async def _follow_dispute(tx: Tx, payment_id: UUID, standing: Standing) -> None:
                 outcome=outcome,
             )
         )
+        moved = True
+    return moved
 
 
 async def _post_dispute(tx: Tx, row: Record, what: str) -> None:
