@@ -355,27 +355,15 @@ async def end_refund(db: Connection, key: UUID, state: str) -> bool:
 
 
 async def insert_step(
-    db: Connection,
-    payment_id: UUID,
-    what: str,
-    amount: int,
-    currency: str,
-    key: UUID | None = None,
-) -> bool:
-    """Write history; False where this key has written its step already."""
-    return bool(
-        await db.fetchval(
-            """
-            INSERT INTO payment_steps (payment_id, what, amount, currency, key)
-            VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT ON CONSTRAINT one_step_a_key DO NOTHING RETURNING true
-            """,
-            payment_id,
-            what,
-            amount,
-            currency,
-            key,
-        )
+    db: Connection, payment_id: UUID, what: str, amount: int, currency: str
+) -> None:
+    """Write history."""
+    await db.execute(
+        "INSERT INTO payment_steps (payment_id, what, amount, currency) VALUES ($1, $2, $3, $4)",
+        payment_id,
+        what,
+        amount,
+        currency,
     )
 
 
