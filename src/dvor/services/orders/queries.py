@@ -231,13 +231,18 @@ SELECT o.*, (
     SELECT json_agg(json_build_object('at', h.at, 'what', h.what, 'status', h.status,
         'details', h.details) ORDER BY h.id) FROM order_history h WHERE h.order_id = o.id
 ) AS timeline
-FROM orders o WHERE o.id = $1
+FROM orders o WHERE o.id = ANY ($1::uuid[])
 """
 
 
+async def whole(db: Connection, order_ids: Sequence[UUID]) -> dict[UUID, Record]:
+    """Orders with their lines and their timelines, in one statement."""
+    return {row["id"]: row for row in await db.fetch(ORDER, order_ids)}
+
+
 async def order(db: Connection, order_id: UUID) -> Record | None:
-    """An order with its lines and its timeline, in one statement."""
-    return await db.fetchrow(ORDER, order_id)
+    """One of them."""
+    return (await whole(db, [order_id])).get(order_id)
 
 
 async def state(db: Connection, order_id: UUID) -> Record | None:
@@ -248,11 +253,6 @@ async def state(db: Connection, order_id: UUID) -> Record | None:
 async def locked(tx: Tx, order_id: UUID) -> Record | None:
     """The same, locked until the transaction ends."""
     return await tx.fetchrow("SELECT * FROM orders WHERE id = $1 FOR UPDATE", order_id)
-
-
-async def version(db: Connection, order_id: UUID) -> int | None:
-    """The version of an order."""
-    return await db.fetchval("SELECT version FROM orders WHERE id = $1", order_id)
 
 
 async def line_wishes(db: Connection, order_id: UUID) -> list[StoredLine]:

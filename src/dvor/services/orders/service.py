@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -33,6 +34,7 @@ from dvor.contracts.orders import (
 )
 from dvor.contracts.payments import Payments, Webhook
 from dvor.kernel import clock, ids, webhooks
+from dvor.kernel.batch import reader
 from dvor.kernel.caller import Role, current, require_role, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record, Tx, caller_key
@@ -41,6 +43,9 @@ from dvor.services.orders import change_queries, changes, queries, rules, saga_q
 from dvor.services.orders.carts import Carts, StoredCart
 from dvor.services.orders.saga import Saga
 from dvor.services.orders.steps import Steps
+
+READERS_MAX = 5000
+"""So many may wait for their order to be read."""
 
 
 class OrdersService:
@@ -62,6 +67,7 @@ class OrdersService:
         self.steps = Steps(db, settings, inventory, payments)
         self.saga = Saga(db, settings, self.steps)
         self._closing = False
+        self._whole = reader(partial(queries.whole, db), queue_max=READERS_MAX)
         self._waiting: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
 
     async def cart(self, guest: str = "") -> Cart:
@@ -155,21 +161,25 @@ class OrdersService:
 
     async def order(self, order_id: UUID) -> Order:
         """An order, for its customer, its sellers and admins."""
-        row = await queries.order(self.db, order_id)
+        row, viewer = await self._seen(order_id)
+        return views.order(row, viewer, clock.now())
+
+    async def _seen(self, order_id: UUID) -> tuple[Record, views.Viewer]:
+        row = (await self._whole.ask([order_id])).get(order_id)
         viewer = views.viewer(row, current()) if row else None
         if row is None or viewer is None:
             raise UnknownOrder
-        return views.order(row, viewer, clock.now())
+        return row, viewer
 
     async def wait(self, order_id: UUID, after_version: int) -> Order:
         """The order as soon as it is newer than `after_version`."""
-        await self.order(order_id)
         news = asyncio.Event()
         self._waiting[order_id].add(news)
         try:
-            unchanged = await queries.version(self.db, order_id) == after_version
-            if unchanged and not self._closing:
-                await hinted(news, self.settings.wait_seconds)
+            row, viewer = await self._seen(order_id)
+            if row["version"] != after_version or self._closing:
+                return views.order(row, viewer, clock.now())
+            await hinted(news, self.settings.wait_seconds)
         finally:
             self._waiting[order_id].discard(news)
             if not self._waiting[order_id]:
@@ -338,6 +348,10 @@ class OrdersService:
     async def run(self) -> None:
         """Move orders on until cancelled."""
         await self.saga.run()
+
+    async def stop(self) -> None:
+        """Answer those whose order is being read."""
+        await self._whole.close()
 
     async def busy(self) -> bool:
         """Whether an order is under way here, or due. For tests and replays."""
