@@ -27,6 +27,12 @@ from tests import databases
 
 telemetry.configure(Settings(log_level="error"), "tests")
 _numbers = itertools.count()
+LONG_FILES = (
+    "browser/test_pages.py",
+    "cli/test_up.py",
+    "cli/test_bootstrap.py",
+    "simulation/test_messages.py",
+)
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +56,16 @@ async def template(postgres: str) -> Settings:
     for service in SERVICES:
         await migrate(settings.database(service.name), service.package)
     return settings
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first: the others fit in beside them."""
+    ranks = {name: rank for rank, name in enumerate(LONG_FILES)}
+
+    def rank(item: pytest.Item) -> int:
+        return ranks.get("/".join(item.path.parts[-2:]), len(ranks))
+
+    items.sort(key=rank)
 
 
 class Clock:

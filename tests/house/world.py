@@ -320,7 +320,9 @@ async def open_world(template: Settings, **options: Any) -> AsyncIterator[World]
     """A full house with five people, two shops and a webhook line between bank and orders."""
     worlds: list[World] = []
     async with _webhooks_to(worlds) as url, houses(template) as make:
-        house = await make(payments_webhook_url=url, wait_seconds=0.2, **options)
+        # One world serves hundreds of tests: a slow machine needs longer than a token usually lives.
+        patient: dict[str, Any] = {"wait_seconds": 0.2, "access_token_seconds": 3600}
+        house = await make(payments_webhook_url=url, **(patient | options))
         world = World(house, house.http)
         worlds.append(world)
         world.customer = await world.person("Carla Customer")

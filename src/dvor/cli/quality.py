@@ -16,7 +16,7 @@ PROGRAMS = {
     "simulation": "tests.simulation.runs",
 }
 """Words after `./dvor test` that run a program of the tests instead of pytest."""
-TEST_PROCESSES = 2
+TEST_PROCESSES = 3
 """Run the whole suite in so many: a test waits for servers and browsers half of its time."""
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _NGINX = ("nginx", "/usr/sbin/nginx")
@@ -48,7 +48,8 @@ def test(arguments: Sequence[str]) -> int:
     chosen = [] if tier == "nightly" else ["-m", "not nightly"]
     environment = {**os.environ, "DVOR_TEST_TIER": tier}
     # A file stays in one process: its fixtures are shared by its tests.
-    spread = [] if rest else ["-n", str(TEST_PROCESSES), "--dist", "loadfile"]
+    apart = ["--dist", "loadfile", "--no-loadscope-reorder"]
+    spread = [] if rest else ["-n", str(TEST_PROCESSES), *apart]
     words = [sys.executable, "-P", "-m", "pytest", *chosen, *spread, *rest]
     return subprocess.run(words, cwd=ROOT, env=environment, check=False).returncode
 
