@@ -30,6 +30,9 @@ _numbers = itertools.count()
 LONG_FILES = (
     "browser/test_pages.py",
     "cli/test_up.py",
+    "house/test_authorization.py",
+    "security/test_fuzz.py",
+    "cli/test_commands.py",
     "cli/test_bootstrap.py",
     "simulation/test_messages.py",
 )

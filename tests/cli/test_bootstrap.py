@@ -103,6 +103,7 @@ class TestLaterStarts:
         assert "Installing" in start(clone, "version").stderr
         assert start(clone, "version").stderr == ""
 
+    @pytest.mark.nightly
     def test_install_what_tests_need_only_for_tests(self, clone: Path) -> None:
         start(clone, "version")
         assert "Installing" in start(clone, "check").stderr
@@ -119,6 +120,7 @@ class TestRepair:
         assert done.stdout == "dvor ran with version\n"
         assert not (clone / ".venv" / "dvor-unfinished").exists()
 
+    @pytest.mark.nightly
     def test_of_an_environment_without_its_python(self, clone: Path) -> None:
         start(clone, "version")
         for program in (clone / ".venv" / "bin").glob("python*"):
@@ -164,6 +166,7 @@ class TestRefusal:
         assert "in the way: remove it" in done.stderr
 
 
+@pytest.mark.nightly
 def test_several_at_once_install_once(clone: Path) -> None:
     words = [sys.executable, str(clone / "dvor"), "version"]
     started = [

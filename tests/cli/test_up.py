@@ -100,7 +100,14 @@ class TestRefusal:
 
 
 class TestStop:
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+    @pytest.mark.parametrize(
+        "number",
+        [
+            signal.SIGTERM,
+            pytest.param(signal.SIGINT, marks=pytest.mark.nightly),
+            pytest.param(signal.SIGHUP, marks=pytest.mark.nightly),
+        ],
+    )
     def test_leaves_no_process(self, up: StartUp, number: int) -> None:
         running = up("--workers", "2")
         assert len(running.workers()) == 2
