@@ -182,7 +182,13 @@ def _admin(court: Court) -> list[Stop]:
         Stop("admin-order-cancel", f"{order}/cancel", "admin"),
         Stop("admin-payments", "/admin/payments", "admin"),
         Stop("admin-money", "/admin/money", "admin"),
-        Stop("admin-webhooks", "/admin/webhooks", "admin", english=("payment",)),
+        # Their types are named as programs know them.
+        Stop(
+            "admin-webhooks",
+            "/admin/webhooks",
+            "admin",
+            english=("payment", "authorised", "declined"),
+        ),
         Stop(
             "admin-audit",
             "/admin/audit",
