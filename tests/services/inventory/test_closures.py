@@ -74,6 +74,16 @@ class TestClose:
             (closure,) = (await scene.inventory.closures(room, nights(0, 9))).items
         assert closure.conflicts == ()
 
+    async def test_takes_the_rest_also_after_its_neighbour_was_reopened(self, scene: Scene) -> None:
+        room = await scene.offer(Kind.STAY, 1)
+        neighbour = await close(scene, room, nights(0, 3))
+        held = await scene.hold(units(room, 1, nights(3, 4)))
+        await close(scene, room, nights(1, 4))
+        await reopen(scene, neighbour)  # looks at its own days, which the other shares in part
+        await scene.release(held.id)
+        await follow_up(scene)
+        assert await free(scene, room) == [1, 0, 0, 0, 1, 1]
+
     async def test_several_add_up(self, scene: Scene) -> None:
         room = await scene.offer(Kind.STAY, 3)
         await close(scene, room, nights(0, 4), 1)

@@ -129,11 +129,13 @@ async def closed_units(db: Connection, offer_id: UUID, first_slot: int) -> dict[
     return {row["slot"]: row["units"] for row in rows}
 
 
-async def fit_cells(db: Connection, offer_id: UUID, slots: range) -> None:
+async def fit_cells(db: Connection, offer_id: UUID, slots: range, first_open: int) -> None:
     """Give locked cells the capacity that closures leave, and note which closures lack something.
 
-    What is promised stays promised. A promise beyond the quantity itself is not excused: there
-    the constraint `cells_within_capacity` refuses.
+    A closure that reaches beyond these slots may lack something there: all of it from `first_open`
+    on, the first slot that can still be promised, is looked at. What is promised stays promised. A
+    promise beyond the quantity itself is not excused: there the constraint `cells_within_capacity`
+    refuses.
     """
     await db.execute(
         """
@@ -152,13 +154,19 @@ async def fit_cells(db: Connection, offer_id: UUID, slots: range) -> None:
     )
     await db.execute(
         """
-        WITH short AS (
+        WITH touched AS (
+            SELECT id, first_slot, end_slot
+            FROM closures WHERE offer_id = $1 AND end_slot > $2 AND first_slot < $3
+        ), reach AS (
+            SELECT greatest(min(first_slot), $4::int) AS first, max(end_slot) AS last FROM touched
+        ), short AS (
             SELECT slot
-            FROM cells JOIN offers USING (offer_id) JOIN closed_units($1, $2, $3) USING (slot)
+            FROM reach, closed_units($1, reach.first, reach.last) JOIN cells USING (slot)
+                JOIN offers USING (offer_id)
             WHERE offer_id = $1 AND held + sold > greatest(quantity - units, 0)
         ), judged AS (
             SELECT id, EXISTS (SELECT FROM short WHERE slot >= first_slot AND slot < end_slot) AS unmet
-            FROM closures WHERE offer_id = $1 AND end_slot > $2 AND first_slot < $3
+            FROM touched
         )
         UPDATE closures SET unmet = judged.unmet FROM judged
         WHERE closures.id = judged.id AND closures.unmet <> judged.unmet
@@ -166,6 +174,7 @@ async def fit_cells(db: Connection, offer_id: UUID, slots: range) -> None:
         offer_id,
         slots.start,
         slots.stop,
+        first_open,
     )
 
 

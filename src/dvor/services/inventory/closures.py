@@ -71,7 +71,7 @@ class ClosureDesk:
         slots = range(max(slots.start, first), slots.stop)
         if slots:
             await closure_queries.lock_span(tx, offer, slots)
-            await closure_queries.fit_cells(tx, offer.id, slots)
+            await closure_queries.fit_cells(tx, offer.id, slots, first)
             if await waiting_queries.waited_slots(tx, offer.id):
                 tx.enqueue(serve_line, Offers(offer_ids=(offer.id,)), key=str(ids.new()))
 
@@ -131,7 +131,7 @@ class ClosureDesk:
                 assert offer is not None
                 first = closure_rules.first_open(offer, clock.now())
                 await closure_queries.lock_cells_from(tx, offer_id, first)
-                await closure_queries.fit_cells(tx, offer_id, range(first, ALL_SLOTS_END))
+                await closure_queries.fit_cells(tx, offer_id, range(first, ALL_SLOTS_END), first)
 
     async def _offer(self, offer_id: UUID) -> Offer:
         found = await queries.offers(self.db, [offer_id])

@@ -411,5 +411,6 @@ async def _read_limits(tx: Tx, takes: Iterable[Wanted], books: Books) -> None:
 
 async def _write_supply(tx: Tx, stated: Offer, first_open: int) -> None:
     await queries.write_supply(tx, stated)
-    await closure_queries.fit_cells(tx, stated.id, range(first_open, closure_queries.ALL_SLOTS_END))
+    ahead = range(first_open, closure_queries.ALL_SLOTS_END)
+    await closure_queries.fit_cells(tx, stated.id, ahead, first_open)
     tx.emit(SupplyChanged(offer_id=stated.id, quantity=stated.quantity))
