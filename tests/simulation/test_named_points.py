@@ -19,9 +19,18 @@ from tests.simulation.stage import Stage
 ELSEWHERE = ("answer.", "inventory.", "mail.after_send", "mail.before_send", "orders.cart_")
 """Of HTTP, of the engine's own lanes, of a mail server, of carts: only whole processes get there."""
 NOT_HERE = ("orders.guest_cart_joined.", "orders.delivered.")
+NOT_YET = (
+    *("bank.confirmed.", "bank.decided.", "bank.disputed.", "bank.dispute_decided."),
+    *("decide_late.", "open_dispute.", "decide_dispute.", "finish_refund."),
+    *("payments.followed.", "payments.refund_undone.", "payments.unheard_voided."),
+    *("payments.paid_out.", "payments.webhook_replayed.", "orders.refund_refused."),
+)
+"""No story here has a bank that is slow or refuses, objections, payouts or an admin: tests of payments
+tell these, without cutting the power.
+"""
 HERE = [
-    point for point in (*POINTS, *RARE) if not point.startswith((*ELSEWHERE, *NOT_HERE))
-]  # fmt: skip
+    point for point in (*POINTS, *RARE) if not point.startswith((*ELSEWHERE, *NOT_HERE, *NOT_YET))
+]
 
 Story = Callable[[Stage, Caller, Order, list[Any]], Awaitable[None]]
 
@@ -115,7 +124,7 @@ class TestEveryPoint:
             assert point in await self.tell(stage, story, cut=point)
 
     def test_was_met(self, missed: set[str]) -> None:
-        assert not missed
+        assert sorted(missed) == []
 
     async def tell(self, stage: Stage, story: Story, cut: str) -> set[str]:
         """The points a story came to; the power is cut at one of them."""

@@ -187,3 +187,13 @@ async def scene(make_house: Any) -> Scene:
     fakes = {"catalog": catalog, "identity": Nobody()}
     # Two engines of one database must agree at once, not half a second later.
     return Scene(await make_house("inventory", fakes=fakes, sold_out_cache_ms=0), catalog)
+
+
+@pytest_asyncio.fixture
+async def patient(make_house: Any) -> Scene:
+    """A scene that has time: thousands of steps are no place to prove that the machine is fast."""
+    catalog = FakeCatalog()
+    fakes = {"catalog": catalog, "identity": Nobody()}
+    waits: dict[str, Any] = {"call_timeout_seconds": 60.0, "database_wait_seconds": 60.0}
+    waits |= {"statement_timeout_ms": 60_000, "lock_timeout_ms": 60_000}
+    return Scene(await make_house("inventory", fakes=fakes, sold_out_cache_ms=0, **waits), catalog)

@@ -25,7 +25,7 @@ from dvor.kernel.errors import Refusal
 from dvor.kernel.periods import DateRange, HourRange
 from dvor.services.inventory.closures import ClosureDesk
 from dvor.services.inventory.service import InventoryService
-from tests.services.inventory.conftest import FakeCatalog, Nobody, Scene, units
+from tests.services.inventory.conftest import Scene, units
 from tests.services.inventory.model import Model, Refused, Thing, first_open, span
 
 KINDS = {
@@ -345,16 +345,6 @@ def status(answer: Any) -> str:
 def closed(answer: Closure) -> str:
     """The same of a closure."""
     return "closed in part" if answer.conflicts else "closed"
-
-
-@pytest.fixture
-async def patient(make_house: Any) -> Scene:
-    """A scene that has time: thousands of steps are no place to prove that the machine is fast."""
-    catalog = FakeCatalog()
-    fakes = {"catalog": catalog, "identity": Nobody()}
-    waits: dict[str, Any] = {"call_timeout_seconds": 60.0, "database_wait_seconds": 60.0}
-    waits |= {"statement_timeout_ms": 60_000, "lock_timeout_ms": 60_000}
-    return Scene(await make_house("inventory", fakes=fakes, sold_out_cache_ms=0, **waits), catalog)
 
 
 class TestModel:
