@@ -5,6 +5,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+JOINED_BYTES_MAX = 32_768
+
 
 class Protocol(HttpToolsProtocol):
     """uvicorn's, which writes the head of an answer, then its body: a system call and a packet each.
@@ -13,29 +15,38 @@ class Protocol(HttpToolsProtocol):
     reads them.
     """
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody has connected."""
         joined: Any = _Joined(transport, self.loop)
         super().connection_made(joined)
 
 
 class _Joined:
-    """A transport: what is written during one turn of the loop goes out together at its end."""
+    """A transport: what is written during one turn of the loop goes out together at its end.
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    More than JOINED_BYTES_MAX goes out at once, so that a slow reader still holds a writer back.
+    """
+
+    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._written: list[bytes] = []
+        self._bytes = 0
 
     def write(self, data: bytes) -> None:
         if not self._written:
             self._loop.call_soon(self._flush)
         self._written.append(data)
+        self._bytes += len(data)
+        if self._bytes >= JOINED_BYTES_MAX:
+            self._flush()
 
     def _flush(self) -> None:
-        if self._written:
+        # Whoever left meanwhile is told nothing: a closed transport raises.
+        if self._written and not self._transport.is_closing():
             self._transport.write(b"".join(self._written))
-            self._written.clear()
+        self._written.clear()
+        self._bytes = 0
 
     def close(self) -> None:
         self._flush()
