@@ -215,10 +215,9 @@ class OrdersService:
 
     async def preview_cancellation(self, order_id: UUID, cuts: Cuts = ()) -> Cancellation:
         """What `cancel` would do now."""
-        rows = await change_queries.lines(self.db, order_id)
-        who = await self._acting_on(order_id, cuts, rows)
         row = await queries.state(self.db, order_id)
-        assert row is not None
+        rows = await change_queries.lines(self.db, order_id)
+        row, who = _acting_on(row, rows, cuts)
         planned = changes.plan(rows, cuts, who, clock.now())
         rules.check_cancellable(row["status"], row["pending_action"], whole=planned.whole)
         return planned.shown(charged=row["status"] == OrderStatus.PAID)
@@ -226,17 +225,17 @@ class OrdersService:
     async def cancel(self, order_id: UUID, cuts: Cuts = (), back: int | None = None) -> Order:
         """Free lines, give back what their policies say."""
         change_id = caller_key("change", order_id)
+        row = await queries.state(self.db, order_id)
         rows = await change_queries.lines(self.db, order_id)
-        await self._acting_on(order_id, cuts, rows)
+        _acting_on(row, rows, cuts)
         await self.saga.finish(order_id)
         begun = None
         async with self.db.tx("orders.cancel_begun") as tx:
             row = await queries.locked(tx, order_id)
-            assert row is not None
+            rows = await change_queries.lines(tx, order_id)
+            row, who = _acting_on(row, rows, cuts)
             done = await change_queries.change(tx, change_id) is not None
             if row["status"] != OrderStatus.CANCELLED and not done:
-                rows = await change_queries.lines(tx, order_id)
-                who = await self._acting_on(order_id, cuts, rows)
                 planned = changes.plan(rows, cuts, who, clock.now())
                 rules.check_cancellable(row["status"], row["pending_action"], whole=planned.whole)
                 if row["status"] == OrderStatus.PAID:
@@ -250,32 +249,11 @@ class OrdersService:
                 await self.saga.move(begun)
         return await self.order(order_id)
 
-    async def _acting_on(
-        self, order_id: UUID, cuts: Cuts = (), rows: Sequence[Record] | None = None
-    ) -> str:
-        """As what the caller may act on an order: customer, admin, its only seller.
-
-        With `cuts` also a seller of all of these lines.
-        """
-        user = require_user()
-        row = await queries.state(self.db, order_id)
-        if row is not None:
-            if row["customer_id"] == user:
-                return "customer"
-            if current().is_admin():
-                return "admin"
-            if rows is None:
-                rows = await change_queries.lines(self.db, order_id)
-            named = {cut.line_id for cut in cuts}
-            if any(line["seller_id"] == user for line in rows):
-                of_others = {line["id"] for line in rows if line["seller_id"] != user}
-                if not of_others or (named and not named & of_others):
-                    return "seller"
-        raise UnknownOrder
-
     async def deliver(self, order_id: UUID) -> Order:
         """Mark as handed over."""
-        if await self._acting_on(order_id) == "customer":
+        row = await queries.state(self.db, order_id)
+        _, who = _acting_on(row, await change_queries.lines(self.db, order_id))
+        if who == "customer":
             raise UnknownOrder
         sellers = await queries.seller_ids(self.db, order_id)
         async with self.db.tx("orders.delivered") as tx:
@@ -360,3 +338,24 @@ class OrdersService:
     async def forget_cart_keys(self) -> None:
         """Drop old keys of carts. For the timer."""
         await queries.forget_keys(self.db)
+
+
+def _acting_on(
+    order: Record | None, lines: Sequence[Record], cuts: Cuts = ()
+) -> tuple[Record, str]:
+    """The order, and as what the caller may act on it: customer, admin, its only seller.
+
+    With `cuts` also a seller of all of these lines. Raises UnknownOrder.
+    """
+    user = require_user()
+    if order is not None:
+        if order["customer_id"] == user:
+            return order, "customer"
+        if current().is_admin():
+            return order, "admin"
+        named = {cut.line_id for cut in cuts}
+        of_others = {line["id"] for line in lines if line["seller_id"] != user}
+        all_mine = not of_others or (named and not named & of_others)
+        if all_mine and len(of_others) < len(lines):
+            return order, "seller"
+    raise UnknownOrder
