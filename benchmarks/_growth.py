@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from checkout import Shop
 
 SIZES = (10_000, 1_000_000)
+KEYS = ("order_id", "payment_id", "transaction_id", "reference", "id")
+"""By the first of these that a table has, its rows belong together."""
 
 # What differs from one order to the next, as SQL of its number n; the rest is like one that was
 # bought here before.
@@ -28,10 +30,15 @@ TABLES: dict[str, dict[str, dict[str, str]]] = {
             "id": "{3}",
             "order_id": "{1}",
             "pay_token": "'grown' || n",
+            "reference": "'grown' || n",
             "created_at": "created_at - n * interval '10 seconds'",
         },
         "payment_steps": {"payment_id": "{3}"},
         "webhook_deliveries": {"id": "{5}", "payment_id": "{3}"},
+        "payment_shares": {"payment_id": "{3}"},
+        "ledger_transactions": {"id": "{6}", "payment_id": "{3}"},
+        "postings": {"transaction_id": "{6}"},
+        "bank_payments": {"reference": "'grown' || n"},
     },
     "inventory": {"holds": {"id": "{2}"}},
 }
@@ -70,7 +77,7 @@ async def _fill(url: str, tables: dict[str, dict[str, str]], start: int, end: in
                     table,
                 )
             ]
-            of = next(name for name in ("order_id", "payment_id", "id") if name in columns)
+            of = next(name for name in KEYS if name in columns)
             values = ", ".join(_numbered(changed.get(name, name)) for name in columns)
             await connection.execute(
                 f"WITH one AS MATERIALIZED (SELECT * FROM {table} WHERE {of} ="
@@ -86,7 +93,7 @@ async def _fill(url: str, tables: dict[str, dict[str, str]], start: int, end: in
 
 def _numbered(expression: str) -> str:
     """With `{kind}` replaced by an identifier of that kind and n."""
-    for kind in range(1, 6):
+    for kind in range(1, 7):
         made = f"('f00d000{kind}-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid"
         expression = expression.replace(f"{{{kind}}}", made)
     return expression

@@ -12,10 +12,8 @@ pgbench with nothing but the SQL of one order, written by hand for one database 
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -29,6 +27,7 @@ import _http
 import asyncpg
 import holds
 import uvloop
+from _report import report
 from _stage import stage
 from load.client import Client
 from rich.console import Console
@@ -62,7 +61,7 @@ class Customer:
     """Seconds from paying to paid, an entry an order."""
 
     async def buy(self, offer_id: UUID) -> None:
-        """One journey. Raises RuntimeError where anything is refused."""
+        """One journey. Raises Refused, and RuntimeError where the order is not paid in time."""
         ask = self.client.call
         cart = await ask("POST", "/cart/lines", {"offer_id": str(offer_id), "quantity": 1})
         order = await ask("POST", "/cart/checkout", {"cart_version": cart["version"]})
@@ -296,11 +295,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     found = uvloop.run(measured(options))
-    if options.json:
-        json.dump(found, sys.stdout, indent=1)
-        print()
-    else:
-        show(found)
+    report(found, show, as_json=options.json)
     return 0
 
 

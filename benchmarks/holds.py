@@ -10,12 +10,10 @@ and claim; the better of 16 and 64 clients. The engine runs in this process and 
 
 import argparse
 import asyncio
-import json
 import os
 import re
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -31,6 +29,7 @@ import _http
 import search
 import uvloop
 from _inventory import inventory
+from _report import report
 from rich.console import Console
 from rich.table import Table
 
@@ -338,11 +337,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.no_search:
         searched = uvloop.run(search.search_growth())
         found |= {"search_growth": searched["search_growth"], "search": searched}
-    if options.json:
-        json.dump(found, sys.stdout, indent=1)
-        print()
-    else:
-        show(found)
+    report(found, show, as_json=options.json)
     return 0
 
 

@@ -10,11 +10,9 @@ other, from random places of the list. `search_growth` is the worst of all shape
 
 import argparse
 import hashlib
-import json
 import os
 import random
 import statistics
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -23,6 +21,7 @@ from uuid import UUID
 
 import uvloop
 from _inventory import inventory
+from _report import report
 from rich.console import Console
 from rich.table import Table
 
@@ -211,11 +210,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     found = uvloop.run(search_growth(options.claims))
-    if options.json:
-        json.dump(found, sys.stdout, indent=1)
-        print()
-    else:
-        show(found)
+    report(found, show, as_json=options.json)
     return 0
 
 
