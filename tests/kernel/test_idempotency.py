@@ -1,6 +1,7 @@
 """The keys of many requests at once."""
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -28,14 +29,17 @@ class TestKeys:
     ) -> None:
         house, keys = await keys_of(make_house)
         said: list[str] = []
+
+        def counted(real: Any) -> Any:
+            async def run(sql: str, *args: Any) -> Any:
+                said.append(sql)
+                return await real(sql, *args)
+
+            return run
+
         for name in ("fetch", "execute"):
             real = getattr(house.db("identity"), name)
-
-            async def counted(sql: str, *args: object, real: object = real) -> object:
-                said.append(sql)
-                return await real(sql, *args)  # pyright: ignore[reportCallIssue, reportUnknownVariableType]
-
-            monkeypatch.setattr(house.db("identity"), name, counted)
+            monkeypatch.setattr(house.db("identity"), name, counted(real))
         crowd = [asked(number) for number in range(PEOPLE)]
         won = await asyncio.gather(*map(keys.claim, crowd))
         claims = [one for one in won if isinstance(one, Claim)]

@@ -11,9 +11,11 @@ from dvor.kernel.errors import Refusal, Unavailable
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+Wanted = TypeVar("Wanted")
+Row = TypeVar("Row")
 
-
-READ_TOGETHER_MAX = 100
+READ_TOGETHER_MAX, READ_LANES = 100, 2
+"""Who is answered by one reading; readings at the same time."""
 
 
 class Busy(Unavailable):
@@ -102,10 +104,6 @@ class Batcher(Generic[Item, Answer]):
             _tell_all(batch, answers)
 
 
-Wanted = TypeVar("Wanted")
-Row = TypeVar("Row")
-
-
 def reader(
     read: Callable[[Sequence[Wanted]], Awaitable[Mapping[Wanted, Row]]], *, queue_max: int
 ) -> Batcher[Sequence[Wanted], Mapping[Wanted, Row]]:
@@ -118,7 +116,7 @@ def reader(
         found = await read(list({one for wanted in asked for one in wanted}))
         return [found] * len(asked)
 
-    return Batcher(work, batch_max=READ_TOGETHER_MAX, queue_max=queue_max, lanes=2)
+    return Batcher(work, batch_max=READ_TOGETHER_MAX, queue_max=queue_max, lanes=READ_LANES)
 
 
 def _concerns_all(problem: Exception) -> bool:

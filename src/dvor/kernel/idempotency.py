@@ -1,9 +1,9 @@
 """One idempotency key, one effect, one answer (IETF draft-ietf-httpapi-idempotency-key-header).
 
-A key belongs to a person (a guest is known by a secret) and an operation. While the first request is under way its twins get
-409; afterwards they get its stored answer; the same key with another body gets 422. Answers of
-5xx are not stored: a retry runs again, and the services derive what they create from the key, so
-running again continues rather than repeats.
+A key belongs to a person (a guest is known by a secret) and an operation. While the first request
+is under way its twins get 409; afterwards they get its stored answer; the same key with another
+body gets 422. Answers of 5xx are not stored: a retry runs again, and the services derive what they
+create from the key, so running again continues rather than repeats.
 """
 
 import json
@@ -69,6 +69,7 @@ class Claim:
 
 
 _BATCH_MAX, _QUEUE_MAX, _LANES = 256, 5000, 2
+"""Keys in one statement; requests that may wait for one; statements at the same time."""
 
 _CLAIM = """
 INSERT INTO idempotency_keys AS k (principal, operation, key, fingerprint, lease_until)

@@ -25,7 +25,7 @@ class Money(Message):
 
 def decimal(money: Money) -> Decimal:
     """The amount in major units, exact: 1234 RUB kopecks -> Decimal("12.34")."""
-    return Decimal(money.amount).scaleb(-get_currency_precision(money.currency))
+    return signed_decimal(money.amount, money.currency)
 
 
 def signed_decimal(amount: int, currency: str) -> Decimal:
