@@ -11,7 +11,7 @@ from dvor.contracts.orders import Order
 from dvor.contracts.payments import CardDeclined
 from dvor.kernel.caller import ANONYMOUS, Caller, asking
 from dvor.kernel.errors import Refusal, Unavailable
-from dvor.services.payments.rules import BAD_CARD
+from dvor.services.payments.rules import BAD_CARD, CARDS, Verdict
 from tests.crashes.points import CALLS, OTHERS, POINTS, RARE
 from tests.simulation.checks import cancel, facts, pay, place, wind_up, wrong
 from tests.simulation.stage import Stage
@@ -20,12 +20,10 @@ ELSEWHERE = ("answer.", "inventory.", "mail.after_send", "mail.before_send", "or
 """Of HTTP, of the engine's own lanes, of a mail server, of carts: only whole processes get there."""
 NOT_HERE = ("orders.guest_cart_joined.", "orders.delivered.")
 NOT_YET = (
-    *("bank.confirmed.", "bank.decided.", "bank.disputed.", "bank.dispute_decided."),
-    *("decide_late.", "open_dispute.", "decide_dispute.", "finish_refund."),
-    *("payments.followed.", "payments.refund_undone.", "payments.unheard_voided."),
-    *("payments.paid_out.", "payments.webhook_replayed.", "orders.refund_refused."),
+    *("bank.confirmed.", "payments.refund_undone.", "orders.refund_refused.", "finish_refund."),
+    *("payments.paid_out.", "payments.webhook_replayed."),
 )
-"""No story here has a bank that is slow or refuses, objections, payouts or an admin: tests of payments
+"""No story here has three steps, a bank that refuses to give back, payouts or an admin: tests of payments
 tell these, without cutting the power.
 """
 HERE = [
@@ -86,6 +84,23 @@ async def sent_a_part_back(stage: Stage, customer: Caller, order: Order, offers:
         await stage.orders.cancel(order.id, (LineCut(line_id=order.lines[0].id),))
 
 
+async def bank_was_slow(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """Decided when the time to pay was over."""
+    await pay(stage, order, CARDS[Verdict.LATE])
+    for seconds in (901, 125):
+        await stage.advance(seconds)
+        await house_works(stage)
+
+
+async def objected(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """Paid; then the payer's bank takes the money back for a week."""
+    await pay(stage, order, CARDS[Verdict.CHARGEBACK])
+    await house_works(stage)
+    for seconds in (61, 8 * 86_400):
+        await stage.advance(seconds)
+        await house_works(stage)
+
+
 STORIES: tuple[Story, ...] = (
     bought,
     sent_a_part_back,
@@ -93,6 +108,8 @@ STORIES: tuple[Story, ...] = (
     given_up,
     heard_late,
     sold_meanwhile,
+    bank_was_slow,
+    objected,
 )
 
 
