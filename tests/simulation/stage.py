@@ -200,7 +200,7 @@ class Line:
 
 
 class Goods:
-    """A catalogue: everything costs the same."""
+    """A catalogue: everything costs the same at first."""
 
     def __init__(self) -> None:
         self.facts: dict[UUID, OfferFacts] = {}
@@ -234,9 +234,10 @@ class Goods:
 
     def _priced(self, line: QuoteLine) -> PricedLine:
         units = line.dates.length if line.dates else 1
-        total = PRICE * units * line.quantity
+        price = self.facts[line.offer_id].price.amount
+        total = price * units * line.quantity
         part = PricePart(
-            kind=PartKind.WEEKDAY, units=units, price=PRICE, weekdays=(0,), amount=total
+            kind=PartKind.WEEKDAY, units=units, price=price, weekdays=(0,), amount=total
         )
         return PricedLine(
             offer=self.facts[line.offer_id],
@@ -244,9 +245,9 @@ class Goods:
             dates=line.dates,
             hours=line.hours,
             units=units,
-            unit_price=Money(amount=PRICE, currency="RUB"),
+            unit_price=Money(amount=price, currency="RUB"),
             total=Money(amount=total, currency="RUB"),
-            day_prices=(PRICE,) * units,
+            day_prices=(price,) * units,
             parts=(part,),
         )
 
@@ -456,6 +457,10 @@ async def open_stage(template: Settings, number: int = 0) -> AsyncIterator[Stage
         run=frozenset(NAMES),
         secret=b"s" * 32,
         call_timeout_seconds=LONG_SECONDS,
+        database_wait_seconds=LONG_SECONDS,
+        lock_timeout_ms=0,
+        statement_timeout_ms=0,
+        idle_transaction_timeout_ms=0,
         payments_webhook_url="http://orders.example/",
         provider_webhook_url=BANK_SAYS,
     )
