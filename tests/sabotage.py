@@ -12,7 +12,7 @@ import asyncio
 import random
 import re
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -214,6 +214,196 @@ def expiry_ignores_payments() -> None:
             return await saga_queries.begin(tx, order, "cancel", "unpaid")
 
     break_(steps.Steps, "_look", wrong)
+
+
+SIMULATION = "tests/simulation"
+POINTS = f"{SIMULATION}/test_named_points.py::TestEveryPoint::test_is_survived[bought]"
+BROKERS = "tests/kernel/test_brokers.py::TestRelay"
+
+
+@planted("B10", POINTS)
+def acknowledged_before_commit() -> None:
+    """Events are acknowledged when they are taken, not when their effect is committed."""
+    from contextlib import asynccontextmanager
+
+    from dvor.kernel import brokers
+
+    batch = brokers.LocalBroker.batch
+
+    @asynccontextmanager
+    async def wrong(self: brokers.LocalBroker, group: str, source: str) -> AsyncIterator[Any]:
+        async with batch(self, group, source) as taken:
+            found = list(taken)
+        yield found
+
+    break_(brokers.LocalBroker, "batch", wrong)
+
+
+@planted("B11", POINTS)
+def marked_before_published() -> None:
+    """An event counts as sent before the broker has it: nobody keeps it if we die in between."""
+    from dvor.kernel import outbox
+
+    taken = outbox._UNSENT.partition("WHERE")[0].partition("SELECT")[2].replace("FROM outbox", "")
+    wrong = (
+        "WITH marked AS (UPDATE outbox SET sent_at = dvor_now() WHERE id IN (SELECT id FROM outbox"
+        f" WHERE sent_at IS NULL ORDER BY id LIMIT $1) RETURNING {taken})"
+        " SELECT * FROM marked ORDER BY id"
+    )
+    break_(outbox, "_UNSENT", wrong)
+
+
+@planted("B12", f"{BROKERS}::test_who_commits_late_is_heard_too")
+def watermark() -> None:
+    """The relay goes on after the last event it sent: whoever commits late is never heard."""
+    from dvor.kernel import outbox
+
+    wrong = "id > (SELECT coalesce(max(id), 0) FROM outbox WHERE sent_at IS NOT NULL)"
+    break_(outbox, "_UNSENT", outbox._UNSENT.replace("sent_at IS NULL", wrong))
+
+
+@planted("B13", f"{BROKERS}::test_only_the_holder_of_the_lease_publishes")
+def many_relays() -> None:
+    """Every process publishes, not only the one with the lease."""
+    from dvor.kernel import outbox
+
+    async def wrong(*_: Any) -> int:
+        return 1
+
+    break_(outbox, "lease", wrong)
+
+
+@planted("B14", POINTS)
+def inbox_beside_the_effect() -> None:
+    """That an event was seen is written before its effect, in a transaction of its own."""
+    from dvor.kernel import inbox
+
+    async def wrong(self: inbox.Consumer, envelopes: Any) -> None:
+        async with self._db.tx() as tx:
+            taken = await tx.fetch(
+                inbox._TAKE_IN,
+                [e.message_id for e in envelopes],
+                [e.aggregate for e in envelopes],
+                [e.version for e in envelopes],
+                [e.type for e in envelopes],
+            )
+        fresh = {row["message_id"] for row in taken}
+        async with self._db.tx(f"{self._db.service}.inbox") as tx:
+            for envelope in envelopes:
+                if envelope.message_id in fresh:
+                    await self._handle(tx, envelope)
+
+    break_(inbox.Consumer, "_apply_together", wrong)
+
+
+@planted(
+    "B15",
+    "tests/services/orders/test_saga.py::TestOwners::test_what_a_late_owner_writes_changes_nothing",
+)
+def no_epochs() -> None:
+    """An owner that lost its lease writes all the same."""
+    for owner in (db.Tx, db.Database):
+        for name in ("execute", "fetchrow"):
+            _without_epoch(owner, name)
+
+
+def _without_epoch(owner: Any, name: str) -> None:
+    real = getattr(owner, name)
+
+    async def wrong(self: Any, sql: str, *args: Any) -> Any:
+        return await real(self, sql.replace("epoch = $2", "$2::bigint IS NOT NULL"), *args)
+
+    break_(owner, name, wrong)
+
+
+@planted(
+    "B16", "tests/services/orders/test_saga.py::TestTroubles::test_a_bug_is_told_and_tried_again"
+)
+def swallowed_failures() -> None:
+    """A step that failed is quietly left to itself for a day."""
+    from datetime import timedelta
+
+    from dvor.services.orders import saga, saga_queries
+
+    async def wrong(self: saga.Saga, order: Any, _action: str, _problem: Exception) -> None:
+        await saga_queries.put_off(self.db, order, timedelta(days=1))
+
+    break_(saga.Saga, "_put_off", wrong)
+
+
+@planted(
+    "B17",
+    "tests/kernel/test_http.py::TestIdempotencyKeys::test_the_key_of_one_is_no_key_of_another",
+)
+def keys_of_everybody() -> None:
+    """An idempotency key is anybody's: who guesses it is given a stranger's answer."""
+    from dvor.kernel.http import routing
+
+    break_(routing, "_principal", lambda _request: "everybody")
+
+
+@planted(
+    "B18",
+    "tests/services/orders/test_lost_replies.py::TestLostReplies::test_the_retry_finds_what_was_done_once",
+)
+def answered_before_done() -> None:
+    """The answer of a key is stored when it is claimed, before anything is done."""
+    from dvor.kernel import idempotency
+
+    claim = idempotency.Keys.claim
+
+    async def wrong(self: idempotency.Keys, asked: idempotency.Asked) -> Any:
+        won = await claim(self, asked)
+        if isinstance(won, idempotency.Claim):
+            await self.store(won, idempotency.Answer(200, {}, b"{}"))
+        return won
+
+    break_(idempotency.Keys, "claim", wrong)
+
+
+@planted("B19", f"{SIMULATION}/test_messages.py::TestTooEarlyOrNever")
+def unknown_webhooks_are_thanked_for() -> None:
+    """A webhook of something unknown is answered with yes, and never comes again."""
+    from contextlib import suppress
+
+    from dvor.kernel.errors import NotFound
+    from dvor.services.orders import service
+
+    receive = service.OrdersService.receive_webhook
+
+    async def wrong(self: service.OrdersService, delivery: Any) -> None:
+        with suppress(NotFound):
+            await receive(self, delivery)
+
+    break_(service.OrdersService, "receive_webhook", wrong)
+
+
+WEBHOOKS = "tests/kernel/test_webhooks.py"
+
+
+@planted("B20", f"{WEBHOOKS}::TestVerify")
+def signatures_of_what_was_parsed() -> None:
+    """The signature is of the JSON as we would write it, not of the bytes that came."""
+    import json
+
+    from dvor.kernel import webhooks
+
+    signature = webhooks._signature
+
+    def wrong(secret: bytes, id: str, timestamp: int, body: bytes) -> str:
+        return signature(secret, id, timestamp, json.dumps(json.loads(body)).encode())
+
+    break_(webhooks, "_signature", wrong)
+
+
+@planted("B21", f"{WEBHOOKS}::TestVerify")
+def ageless_webhooks() -> None:
+    """A webhook may be as old as it likes."""
+    from datetime import timedelta
+
+    from dvor.kernel import webhooks
+
+    break_(webhooks, "TOLERANCE", timedelta(days=99_999))
 
 
 @planted(

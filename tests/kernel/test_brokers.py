@@ -1,6 +1,7 @@
 """Facts: told when the transaction commits, in order, at least once, applied once."""
 
 import asyncio
+from contextvars import Context
 from uuid import UUID, uuid4
 
 import pytest
@@ -86,6 +87,23 @@ class TestRelay:
         await tell(db, published(uuid4()))
         assert await second.publish_batch() == 0
         assert await first.publish_batch() == 1
+
+    async def test_who_commits_late_is_heard_too(
+        self, database: OpenDatabase, broker: LocalBroker, settings: Settings
+    ) -> None:
+        db, ours = await database("catalog"), await database("inventory")
+        seen, slow, quick = Seen(), uuid4(), uuid4()
+        relay = Relay(db, broker, settings)
+        async with db.tx() as tx:
+            tx.emit(published(slow))
+            await tx.flush()  # it has its number, and nobody sees it yet
+            tx._events.clear()
+            elsewhere = asyncio.create_task(tell(db, published(quick)), context=Context())
+            await elsewhere
+            await asyncio.create_task(relay.publish_batch(), context=Context())
+        await relay.publish_batch()
+        await Consumer(ours, broker, {ListingPublished: seen.take}, settings).take_batch("catalog")
+        assert [event.listing_id for event in seen.events] == [quick, slow]
 
     async def test_nothing_is_lost_or_reordered_with_writers_and_rivals(
         self, database: OpenDatabase, broker: LocalBroker, settings: Settings

@@ -86,6 +86,15 @@ class TestIdempotencyKeys:
         assert answers[1].headers["idempotency-replayed"] == "true"
         assert await changes(house) == 1
 
+    async def test_the_key_of_one_is_no_key_of_another(self, make_house: MakeHouse) -> None:
+        house = await make_house("identity")
+        key = {"idempotency-key": str(uuid4())}
+        for number, name in enumerate(("ann", "bob"), 1):
+            answer = await change(house, await signed_in(house, name) | key)
+            assert answer.status_code == 200
+            assert "idempotency-replayed" not in answer.headers
+            assert await changes(house) == number
+
     def test_the_key_of_a_guest_is_no_other_guests(self) -> None:
         def principal(guest: str) -> str:
             headers = [(b"dvor-guest", guest.encode())] if guest else []
