@@ -28,6 +28,7 @@ from tests import databases
 telemetry.configure(Settings(log_level="error"), "tests")
 _numbers = itertools.count()
 LONG_FILES = (
+    "crashes/test_crashes.py",
     "browser/test_pages.py",
     "cli/test_up.py",
     "house/test_authorization.py",

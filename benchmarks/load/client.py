@@ -61,19 +61,31 @@ class Client(asyncio.Protocol):
     async def form(self, path: str) -> dict[str, str]:
         """The hidden fields of a page's form."""
         _, page = await self.ask("GET", path)
+        return self.hidden(page)
+
+    @staticmethod
+    def hidden(page: bytes) -> dict[str, str]:
+        """The hidden fields of a form on a page."""
         return dict(re.findall(r'name="(_csrf|_key)" value="([^"]+)"', page.decode()))
+
+    @staticmethod
+    def filled(fields: dict[str, str]) -> tuple[bytes, str]:
+        """Body and headers of a form."""
+        more = "Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: same-origin\r\n"
+        return urlencode(fields).encode(), more
 
     async def submit(self, path: str, fields: dict[str, str]) -> None:
         """A form of our pages. Raises Refused where it does not lead on."""
-        more = "Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: same-origin\r\n"
-        status, answer = await self.ask("POST", path, urlencode(fields).encode(), more)
+        status, answer = await self.ask("POST", path, *self.filled(fields))
         if status != 303:
             raise Refused(status, answer)
 
     async def ask(
         self, method: str, path: str, body: bytes = b"", headers: str = ""
     ) -> tuple[int, bytes]:
-        """Any request."""
+        """Any request. Raises ConnectionError where the server hangs up, or has hung up."""
+        if self._transport.is_closing():
+            raise ConnectionError("the server hung up")
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         lines = f"Cookie: {cookies}\r\n{headers}" if cookies else headers
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}"

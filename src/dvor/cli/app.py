@@ -70,7 +70,7 @@ def up(
 
 @app.command(context_settings=_PASSED_ON)
 def test(context: typer.Context) -> None:
-    """Run the tests: [default|nightly] [arguments of pytest]; or sabotage, simulation."""
+    """Run the tests: [default|nightly] [arguments of pytest]; or sabotage, crash, simulation."""
     from dvor.cli import quality
 
     raise typer.Exit(quality.test(context.args))

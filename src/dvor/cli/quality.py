@@ -13,6 +13,7 @@ from dvor.cli.problems import Problem
 TIERS = ("default", "nightly")
 PROGRAMS = {
     "sabotage": "tests.score",
+    "crash": "tests.crashes.runs",
     "simulation": "tests.simulation.runs",
 }
 """Words after `./dvor test` that run a program of the tests instead of pytest."""
@@ -33,7 +34,8 @@ def test(arguments: Sequence[str]) -> int:
     """Run pytest; answers its exit code. The first argument may name a tier, others go to pytest.
 
     Some are no pytest: `sabotage` takes guards away (those named after it, or all) and prints which
-    are missed; `simulation --seed 7` plays checkouts on a virtual clock.
+    are missed; `crash --runs 40` kills Dvor at named points; `simulation --seed 7` plays checkouts
+    on a virtual clock.
     """
     tier, rest = "default", list(arguments)
     if rest and rest[0] in TIERS:
