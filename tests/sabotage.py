@@ -425,12 +425,34 @@ def refunds_summed_up() -> None:
     break_(queries, "refund", refund)
 
 
+@planted("B23", "tests/journeys/test_promos.py::TestLimit")
+def promo_uses_counted() -> None:
+    """Uses of a promo code are counted when it is applied, and held by nobody."""
+    from dvor.contracts.promos import PromoUsedUp
+    from dvor.services.orders import carts
+
+    hold = carts.Carts.hold
+
+    async def wrong(
+        self: Any, hold_id: Any, wishes: Any, instead_of: Any = None, promo_id: Any = None
+    ) -> Any:
+        if promo_id:
+            sql = "SELECT count(*) FROM orders WHERE promo_id = $1 AND status <> 'cancelled'"
+            used = await self.db.fetchval(sql, promo_id)
+            if used >= (await self.inventory.supplies((promo_id,))).items[0].quantity:
+                raise PromoUsedUp
+            await asyncio.sleep(LOOK_SECONDS)
+        return await hold(self, hold_id, wishes, instead_of)
+
+    break_(carts.Carts, "hold", wrong)
+
+
 @planted(
-    "B23",
+    "-",
     f"{INVENTORY}/test_verdicts.py::TestLimitPerCustomer::test_holds_against_many_at_once_in_two_processes",
 )
 def limits_counted_before() -> None:
-    """A limit is counted when it is looked at, not when it is used: it stands for coupons."""
+    """A limit per customer is counted when it is looked at, not when it is used."""
     from dvor.services.inventory import hold_queries
 
     count, seen = hold_queries.limited_holds, {}

@@ -327,8 +327,8 @@ class TestI12:
         [
             ("UPDATE order_lines SET total = 299 WHERE total = 300", "its parts make 300"),
             ("UPDATE order_lines SET parts = '[]' WHERE total = 300", "its parts make 0"),
-            (part(2, -34), "-34, but 0 × 0 × 1 − 10 % of 333 = -33"),
-            (part(0, 100), "100, but 1 × 101 × 1 − 0 % of 0 = 101"),
+            (part(2, -34), "is -34 and contains 0, but should be -33"),
+            (part(0, 100), "is 100 and contains 0, but should be 101"),
             ("UPDATE order_lines SET day_prices = '{101,233}' WHERE total = 300", "but 334 × 1"),
             ("UPDATE order_lines SET parts = parts - 1 WHERE total = 300", "list 101 for 1 units"),
             ("UPDATE order_lines SET day_prices = '{333}' WHERE total = 300", "1 prices for 2"),

@@ -21,7 +21,7 @@ from dvor.contracts.inventory import Claim, Rules
 from dvor.contracts.orders import OrderSearch, WebhookDelivery, Wish
 from dvor.contracts.payments import PaymentSearch, ProviderDelivery
 from dvor.kernel.messages import PageRequest
-from tests.house import calls, closure_calls, lines, payment_calls, room_calls
+from tests.house import calls, closure_calls, lines, payment_calls, promo_calls, room_calls
 from tests.house.call import Build, of, offer_of
 from tests.house.calls import registration
 from tests.house.world import PASSWORD, Person, World, draft, hall, picture, stay_dates
@@ -131,6 +131,7 @@ async def _cart_version(w: World, who: Person) -> tuple[Any, ...]:
 
 
 METHODS: dict[str, Arguments] = {
+    **promo_calls.METHODS,
     **room_calls.METHODS,
     "identity.register": _read(lambda w, who: Registration(**registration())),
     "identity.sign_in": _read(_credentials),

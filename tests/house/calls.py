@@ -7,7 +7,7 @@ from uuid import uuid4
 from dvor.contracts.catalog import Kind
 from dvor.kernel import clock
 from dvor.kernel.messages import PageRequest
-from tests.house import closure_calls, lines, payment_calls, room_calls
+from tests.house import closure_calls, lines, payment_calls, promo_calls, room_calls
 from tests.house.call import Build, Call, of, offer_of
 from tests.house.world import PASSWORD, Person, World, draft, hall, picture
 
@@ -296,6 +296,7 @@ _stays = of(listing_id=lambda w: w.stay.id)
 ROUTES: dict[str, Build] = {
     **closure_calls.ROUTES,
     **payment_calls.ROUTES,
+    **promo_calls.ROUTES,
     **room_calls.ROUTES,
     "GET /static": _plain,
     "POST /api/v1/auth/register": _register,
@@ -417,6 +418,7 @@ ROUTES: dict[str, Build] = {
 
 
 PERSONAL = {
+    "PUT /api/v1/cart/promo",
     "POST /api/v1/cart/checkout",
     "POST /sign-out",
     "GET /checkout",

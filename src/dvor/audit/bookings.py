@@ -19,6 +19,9 @@ _LINES = """
            coalesce(start_date - date '1970-01-01', 0) AS first_slot,
            coalesce(end_date - date '1970-01-01', 1) AS end_slot
     FROM order_lines WHERE order_id = ANY($1) AND cancelled < quantity
+    UNION ALL
+    SELECT id, promo_id, 1, NULL, NULL, 0, 1 FROM orders
+    WHERE id = ANY($1) AND promo_id IS NOT NULL
 """
 _HOLDS = "SELECT id, status FROM holds WHERE id = ANY($1)"
 _CLAIMS = """
@@ -86,8 +89,8 @@ CHECKS = (
     Check(
         "I5",
         N_(
-            "an order is paid exactly when all of it that is not cancelled is booked; cancelled "
-            "ones hold nothing"
+            "an order is paid exactly when all of it that is not cancelled, and its promo code, is "
+            "booked; cancelled ones hold nothing"
         ),
         ("orders", "inventory"),
         _look,

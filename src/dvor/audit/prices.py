@@ -10,12 +10,15 @@ from dvor.kernel.texts import N_
 _EXAMINED = "SELECT count(*) FROM order_lines"
 
 # Each part with what the parts before it come to. A discount takes its percentage of that, rounded
-# half up; everything else is units × price × quantity.
+# half up; a fee is units × price; a tax adds its rate, unless it is contained; a day's price is
+# units × price × quantity. What a promo code takes off is judged for the order as a whole.
 _PARTS = """
     SELECT order_id, position, quantity, number, part ->> 'kind' AS kind,
            coalesce((part ->> 'units')::bigint, 0) AS units,
            coalesce((part ->> 'price')::bigint, 0) AS price,
            coalesce((part ->> 'percent')::bigint, 0) AS percent,
+           coalesce((part ->> 'rate')::bigint, 0) AS rate,
+           coalesce((part ->> 'included')::bigint, 0) AS included,
            (part ->> 'amount')::bigint AS amount,
            coalesce(sum((part ->> 'amount')::bigint) OVER (
                PARTITION BY order_id, position ORDER BY number
@@ -29,9 +32,27 @@ _WRONG = f"""
         FROM order_lines
     ), parts AS ({_PARTS}), explained AS (
         SELECT order_id, position, sum(amount) AS total,
-               sum(amount) FILTER (WHERE percent = 0) AS listed,
-               sum(units) FILTER (WHERE percent = 0) AS units
+               sum(amount) FILTER (WHERE kind IN ('base', 'weekday', 'season')) AS listed,
+               sum(units) FILTER (WHERE kind IN ('base', 'weekday', 'season')) AS units
         FROM parts GROUP BY order_id, position
+    ), right_parts AS (
+        SELECT *, CASE
+            WHEN kind IN ('base', 'weekday', 'season') THEN units * price * quantity
+            WHEN kind IN ('length_discount', 'quantity_discount')
+                THEN -div(2 * before * percent + 100, 200)
+            WHEN kind = 'fee' THEN units * price
+            WHEN kind = 'tax' AND included > 0 THEN 0
+            WHEN kind = 'tax' THEN div(2 * before * rate + 10000, 20000)
+        END AS should, CASE
+            WHEN kind = 'tax' AND amount = 0
+                THEN div(2 * before * rate + 10000 + rate, 2 * (10000 + rate)) ELSE 0
+        END AS contains
+        FROM parts WHERE kind <> 'promo'
+    ), promos AS (
+        SELECT order_id, max(percent) AS percent, max(price) AS fixed, count(DISTINCT (percent, price)) AS kinds,
+               -sum(amount) AS off, sum(before) AS whole,
+               bool_and(amount <= 0 AND -amount <= before) AS possible
+        FROM parts WHERE kind = 'promo' GROUP BY order_id
     ), sums AS (
         SELECT order_id, sum(total) AS total FROM order_lines GROUP BY order_id
     )
@@ -48,10 +69,21 @@ _WRONG = f"""
     WHERE listed <> one * quantity OR explained.units <> priced.units
     UNION ALL
     SELECT format('line %s of order %s, part %s', position, order_id, number),
-           format('%s, but %s × %s × %s − %s %% of %s = %s', amount, units, price, quantity,
-                  percent, before, units * price * quantity - div(2 * before * percent + 100, 200))
-    FROM parts
-    WHERE amount <> units * price * quantity - div(2 * before * percent + 100, 200)
+           format('%s is %s and contains %s, but should be %s and contain %s', kind, amount,
+                  included, should, contains)
+    FROM right_parts
+    WHERE amount IS DISTINCT FROM should OR included <> contains
+    UNION ALL
+    SELECT format('promo code of order %s', order_id),
+           format('%s off %s, but it takes %s %% or %s', off, whole, percent, fixed)
+    FROM promos
+    WHERE kinds <> 1 OR NOT possible OR off <> CASE
+        WHEN percent > 0 THEN div(2 * whole * percent + 100, 200) ELSE least(fixed, whole) END
+    UNION ALL
+    SELECT format('promo code of line %s of order %s', parts.position, order_id),
+           format('%s of %s: no fair share of %s of %s', -amount, before, off, whole)
+    FROM parts JOIN promos USING (order_id)
+    WHERE kind = 'promo' AND abs(-amount * whole - off * before) >= greatest(whole, 1)
     UNION ALL
     SELECT format('line %s of order %s', position, order_id),
            format('%s prices for %s days, hours or items', cardinality(day_prices), units)
@@ -100,7 +132,7 @@ async def _look_at_payments(databases: Mapping[str, Any]) -> Look:
 CHECKS = (
     sql_check(
         "I12",
-        N_("an order's total is the sum of its lines, a line's its days × quantity less its discounts"),
+        N_("an order's total is the sum of its lines, a line's its days × quantity less discounts, with fees and tax"),
         "orders",
         _EXAMINED,
         _WRONG,

@@ -9,7 +9,8 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from dvor.contracts.cancellation import ANYTIME, Policy
-from dvor.contracts.pricing import PartKind, PricePart, Pricing
+from dvor.contracts.pricing import Fee, Fees, PartKind, PricePart, Pricing, Tax
+from dvor.contracts.promos import Promo, PromoDraft, PromoPage, PromoSearch, PromoUse
 from dvor.kernel.errors import Conflict, Invalid, NotFound
 from dvor.kernel.events import Event
 from dvor.kernel.messages import Bool, Count, Instant, Int, Line, Message, Minor, PageRequest
@@ -131,6 +132,9 @@ class Listing(Message):
     created_at: Instant
     cancellation: Policy = ANYTIME
     """What comes back to customers who cancel."""
+    fees: tuple[Fee, ...] = ()
+    tax: Tax = Tax()
+    """Its seller's."""
 
 
 class OfferDraft(Message):
@@ -162,6 +166,7 @@ class ListingDraft(Message):
     """The seller's own number for it; unique among the seller's listings. Used by importers."""
     cancellation: Policy = ANYTIME
     """What comes back to customers who cancel. Goods have nothing before a beginning."""
+    fees: Fees = ()
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "ListingDraft":
@@ -274,7 +279,7 @@ class OfferFactsList(Message):
 
 
 class QuoteLine(Message):
-    """What would be bought: a quantity of an offer, for `dates` or `hours` where it is let."""
+    """What would be bought, for `dates` or `hours` where it is let."""
 
     offer_id: UUID
     quantity: Annotated[int, Field(strict=True, ge=1, le=1000)]
@@ -285,9 +290,10 @@ class QuoteLine(Message):
 class PricedLine(Message):
     """A line with its price.
 
-    `total` = sum(day_prices) × quantity − length discount − quantity discount = sum of `parts`.
-    Each discount is `percent` of what is left before it, rounded half up to whole minor units,
-    once for the line: (2 × left × percent + 100) // 200. The length discount goes first.
+    `total` = sum(day_prices) × quantity − length discount − quantity discount − its share of a promo
+    code + fees + tax = sum of `parts`, in this order. Each discount is `percent` of what is left
+    before it, rounded half up to whole minor units, once for the line: (2 × left × percent + 100)
+    // 200. A tax is of everything before it, rounded the same way, once for the line.
     """
 
     offer: OfferFacts
@@ -312,6 +318,7 @@ class Quote(Message):
 
     lines: tuple[PricedLine, ...]
     total: Money
+    promo: PromoUse | None = None
 
 
 class UnknownListing(NotFound):
@@ -372,6 +379,16 @@ class ListingArchived(Event):
     offer_ids: tuple[UUID, ...]
 
 
+class PromoMade(Event):
+    """A code can be used from now on, so often in all and so often by one customer (0: no limit)."""
+
+    aggregate = "promo_id"
+    promo_id: UUID
+    seller_id: UUID | None
+    uses: Count
+    per_customer: Count
+
+
 class Catalog(Protocol):
     """Listings, offers, prices."""
 
@@ -416,7 +433,33 @@ class Catalog(Protocol):
         ...
 
     async def quote(
-        self, lines: Annotated[tuple[QuoteLine, ...], Field(min_length=1, max_length=50)]
+        self,
+        lines: Annotated[tuple[QuoteLine, ...], Field(min_length=1, max_length=50)],
+        promo: Line = "",
     ) -> Quote:
-        """Price lines now. Raises UnknownOffer, NotOnSale, WrongDates, MixedCurrencies."""
+        """Price lines now, with a promo code where one is named.
+
+        Raises UnknownOffer, NotOnSale, WrongDates, MixedCurrencies; UnknownPromo, PromoEnded,
+        PromoNotYet, PromoElsewhere, PromoNeedsMore. Whether the code is used up, only a hold says.
+        """
+        ...
+
+    async def tax(self) -> Tax:
+        """The caller's tax. Sellers only."""
+        ...
+
+    async def set_tax(self, tax: Tax) -> Tax:
+        """Tax everything the caller sells from now on. Sellers only."""
+        ...
+
+    async def make_promo(self, draft: PromoDraft) -> Promo:
+        """Make a promo code. Sellers; admins for the platform. Raises PromoTaken, UnknownListing."""
+        ...
+
+    async def promos(self, search: PromoSearch) -> PromoPage:
+        """The caller's codes, or the platform's, newest first. Sellers; admins."""
+        ...
+
+    async def set_promo_active(self, promo_id: UUID, active: Bool) -> Promo:
+        """Stop a code, or let it be used again. Its seller and admins. Raises UnknownPromo."""
         ...

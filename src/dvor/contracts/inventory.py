@@ -69,7 +69,8 @@ class Claim(Message):
         return self
 
 
-Claims = Annotated[tuple[Claim, ...], Field(min_length=1, max_length=50)]
+Claims = Annotated[tuple[Claim, ...], Field(min_length=1, max_length=51)]
+"""As many as a cart has lines, and the use of a promo code."""
 
 
 class Hold(Message):
@@ -444,6 +445,14 @@ class Inventory(Protocol):
         """Turn held units into sold ones; harmless when repeated. Services only.
 
         Raises HoldEnded when the deadline has passed, UnknownHold.
+        """
+        ...
+
+    async def extend(self, hold_id: UUID, seconds: Count) -> Hold:
+        """Let a hold live `seconds` from now at least; harmless when repeated. Services only.
+
+        For what is paid for and waits for an answer: there is no limit to its lifetime. Raises
+        HoldEnded, UnknownHold.
         """
         ...
 

@@ -84,6 +84,18 @@ class CartLine(Message):
     """What would come back of it."""
 
 
+class CartPromo(Message):
+    """A promo code that was typed into a cart. Its use is held with the order, not before."""
+
+    code: str
+    discount: Money | None = None
+    """Off all lines together; it is in their totals. None: nothing now, see `problem`."""
+    problem: str = ""
+    """Why it takes nothing off, in the caller's language."""
+    minimum: Money | None = None
+    """What the lines that it is for must come to, where they do not."""
+
+
 class Cart(Message):
     """Everything a person is about to buy, held for them until `held_until`."""
 
@@ -94,6 +106,7 @@ class Cart(Message):
     held_until: Instant | None
     """None: nothing is held (an empty cart, or the hold has ended)."""
     version: Count
+    promo: CartPromo | None = None
 
 
 class OrderLine(Message):
@@ -156,6 +169,8 @@ class Order(Message):
     timeline: tuple[TimelineEntry, ...]
     version: Count
     created_at: Instant
+    promo_code: str = ""
+    """What was taken off for it is among the parts of the lines."""
 
 
 class OrderCard(Message):
@@ -291,6 +306,8 @@ class OrderCreated(Event):
     seller_ids: tuple[UUID, ...]
     total: Money
     lines: OrderedLines = ()
+    charges: tuple[PricePart, ...] = ()
+    """What was taken off for a promo code, fees and taxes, each summed over all lines."""
 
 
 class OrderPaid(Event):
@@ -384,6 +401,13 @@ class Orders(Protocol):
         """Change a line's quantity; 0 removes it. Raises UnknownLine, SoldOut."""
         ...
 
+    async def set_promo(self, code: Line, guest: Line = "") -> Cart:
+        """Put a promo code into the cart; an empty one takes it out.
+
+        Raises EmptyCart, what `Catalog.quote` raises, PromoUsedUp: the cart then stays as it was.
+        """
+        ...
+
     async def hold_cart(self, guest: Line = "") -> Cart:
         """Hold the whole cart again after its hold ended. Raises SoldOut and the like."""
         ...
@@ -401,11 +425,17 @@ class Orders(Protocol):
         ...
 
     async def check_out(self, cart_version: Int) -> Order:
-        """Turn the caller's cart into an order to be paid. Raises EmptyCart, CartChanged, SoldOut."""
+        """Turn the caller's cart into an order to be paid.
+
+        A promo code is held with it. Raises EmptyCart, CartChanged, SoldOut, what `Catalog.quote`
+        raises for a code, PromoUsedUp, PromoLimit.
+        """
         ...
 
     async def place(
-        self, wishes: Annotated[tuple[Wish, ...], Field(min_length=1, max_length=50)]
+        self,
+        wishes: Annotated[tuple[Wish, ...], Field(min_length=1, max_length=50)],
+        promo: Line = "",
     ) -> Order:
         """Order without a cart: hold all lines, then ask for payment. Same refusals as the cart."""
         ...

@@ -3,7 +3,12 @@
 from decimal import Decimal
 from typing import Annotated
 
-from babel.numbers import format_decimal, get_currency_precision, get_currency_symbol
+from babel.numbers import (
+    format_decimal,
+    format_percent,
+    get_currency_precision,
+    get_currency_symbol,
+)
 from pydantic import Field
 
 from dvor.kernel.messages import Message, Minor
@@ -47,3 +52,9 @@ def shown(money: Money, language: str) -> str:
     number = format_decimal(decimal(money), pattern, locale=language)
     symbol = "₽" if money.currency == "RUB" else get_currency_symbol(money.currency, language)
     return f"{number}\u00a0{symbol}" if language == "ru" else f"{symbol}{number}"
+
+
+def shown_rate(rate: int, language: str) -> str:
+    """Hundredths of a percent as people write them: `5,5 %` in Russian, `5.5%` in English."""
+    layout = "#,##0.##\u00a0%" if language == "ru" else "#,##0.##%"
+    return format_percent(Decimal(rate) / 10_000, layout, locale=language)

@@ -8,6 +8,7 @@ from dvor.web.pages import (
     auditing,
     browse,
     closures,
+    codes,
     listings,
     mailbox,
     money,
@@ -19,6 +20,7 @@ from dvor.web.pages import (
     selling,
     shopping,
     site,
+    taxes,
     waiting,
 )
 
@@ -29,6 +31,8 @@ PAGES = (
     auditing.router,
     browse.router,
     closures.router,
+    codes.sellers,
+    codes.admins,
     listings.router,
     mailbox.router,
     money.admin,
@@ -41,6 +45,7 @@ PAGES = (
     selling.router,
     shopping.router,
     site.router,
+    taxes.router,
     waiting.members,
     waiting.strangers,
 )

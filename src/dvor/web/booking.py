@@ -286,7 +286,8 @@ async def asked_of(listing: Listing, inventory: Inventory) -> list[tuple[str, li
             words += prices.conditions(known[offer.id], listing.kind, by_hour=offer.by_hour)
         groups.setdefault(tuple(words), []).append(offer.name.of(language))
     named = len(groups) > 1
-    return [
+    charges = prices.charges(listing)
+    return ([("", charges)] if charges else []) + [
         (", ".join(names) if named else "", list(words)) for words, names in groups.items() if words
     ]
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from babel.dates import get_day_names
 
-from dvor.contracts.catalog import Kind, Offer, PricedLine
+from dvor.contracts.catalog import Kind, Listing, Offer, PricedLine
 from dvor.contracts.inventory import Rules
 from dvor.contracts.orders import CartLine, OrderLine
-from dvor.contracts.pricing import Discount, PartKind, PricePart
+from dvor.contracts.pricing import Discount, FeePer, PartKind, PricePart
 from dvor.kernel import caller
-from dvor.kernel.money import Money, shown
+from dvor.kernel.money import Money, shown, shown_rate
 from dvor.kernel.pages import shown_date
 from dvor.kernel.texts import gettext as _
 from dvor.kernel.texts import ngettext
@@ -48,7 +48,9 @@ def rows(line: Line) -> list[Row]:
     """How the total of a line comes about; nothing where its only part says all."""
     if len(line.parts) < 2 and not any(part.weekdays for part in line.parts):
         return []
-    return [Row(_words(part, line), _signed(part.amount, line)) for part in line.parts]
+    return [
+        Row(_words(part, line), _signed(part.included or part.amount, line)) for part in line.parts
+    ]
 
 
 def _words(part: PricePart, line: Line) -> str:
@@ -59,6 +61,8 @@ def _words(part: PricePart, line: Line) -> str:
     if part.kind is PartKind.QUANTITY_DISCOUNT:
         least = _at_once(part.least)
         return _("Discount of {percent}%: {least}", percent=part.percent, least=least)
+    if part.kind in _CHARGED:
+        return _charged(part, line)
     factors = [str(line.quantity)] if line.quantity > 1 else []
     if kind in (Kind.STAY, Kind.RENTAL):
         factors.append(length(kind, part.units, by_hour=by_hour))
@@ -67,6 +71,53 @@ def _words(part: PricePart, line: Line) -> str:
     if part.kind is PartKind.WEEKDAY:
         return f"{weekdays(part.weekdays)}: {sum_}"
     return _("In season: {sum}", sum=sum_) if part.kind is PartKind.SEASON else sum_
+
+
+_CHARGED = (PartKind.PROMO, PartKind.FEE, PartKind.TAX)
+
+
+def _charged(part: PricePart, line: Line) -> str:
+    """What comes on top of a price, or off it."""
+    language = caller.current().language
+    if part.kind is PartKind.PROMO:
+        return _("Promo code {code}", code=part.code)
+    name = part.name.of(language)
+    if part.kind is PartKind.FEE:
+        price = shown(Money(amount=part.price, currency=line.total.currency), language)
+        return f"{name}: {part.units} × {price}" if part.units > 1 else name
+    words = tax_words(name, part.rate)
+    return _("including {tax}", tax=words) if part.included else words
+
+
+def tax_words(name: str, rate: int) -> str:
+    """A tax by its name and rate, in hundredths of a percent: VAT 20%."""
+    return f"{name} {shown_rate(rate, caller.current().language)}"
+
+
+def charges(listing: Listing) -> list[str]:
+    """Fees and tax of a listing, a sentence each."""
+    language, currency = caller.current().language, listing.offers[0].price.currency
+    found = []
+    for fee in listing.fees:
+        price = shown(Money(amount=fee.price, currency=currency), language)
+        found.append(f"{fee.name.of(language)}: {price} {_per(fee.per, listing.kind)}.")
+    if listing.tax.rate:
+        tax = tax_words(listing.tax.name.of(language), listing.tax.rate)
+        if listing.tax.included:
+            found.append(_("{tax} is in the price.", tax=tax))
+        else:
+            found.append(_("{tax} is added to the price.", tax=tax))
+    return found
+
+
+def _per(per: FeePer, kind: Kind) -> str:
+    if per is FeePer.ORDER:
+        return _("once an order")
+    if per is FeePer.UNIT and kind is Kind.STAY:
+        return _("for each night")
+    if per is FeePer.UNIT and kind is Kind.RENTAL:
+        return _("for each day or hour")
+    return _("for each")
 
 
 def _signed(amount: int, line: Line) -> str:

@@ -86,7 +86,7 @@ class FakeCatalog:
         """Facts."""
         return OfferFactsList(items=tuple(self._facts(i) for i in offer_ids))
 
-    async def quote(self, lines: tuple[QuoteLine, ...]) -> Quote:
+    async def quote(self, lines: tuple[QuoteLine, ...], promo: str = "") -> Quote:
         """Prices."""
         for line in lines:
             if line.offer_id in self.withdrawn:

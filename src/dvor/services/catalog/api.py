@@ -18,8 +18,10 @@ from dvor.contracts.catalog import (
     Search,
     Sort,
 )
+from dvor.contracts.pricing import Tax
+from dvor.contracts.promos import Promo, PromoDraft, PromoPage, PromoSearch
 from dvor.kernel.http import api_router, contract
-from dvor.kernel.messages import Message
+from dvor.kernel.messages import Bool, Message
 
 router = api_router(tags=["catalog"])
 
@@ -32,6 +34,14 @@ class QuoteRequest(Message):
     """Lines to be priced."""
 
     lines: Annotated[tuple[QuoteLine, ...], Query(min_length=1, max_length=50)]
+    promo: Annotated[str, Query(max_length=200)] = ""
+    """A promo code."""
+
+
+class PromoChange(Message):
+    """Whether a code can be used."""
+
+    active: Bool
 
 
 def _search(
@@ -128,4 +138,34 @@ async def archive_listing(listing_id: UUID, catalog: Asked) -> Listing:
 @router.post("/quotes", openapi_extra={"x-idempotency": "none"})
 async def quote(request: QuoteRequest, catalog: Asked) -> Quote:
     """What lines cost now."""
-    return await catalog.quote(request.lines)
+    return await catalog.quote(request.lines, request.promo)
+
+
+@router.get("/tax")
+async def show_tax(catalog: Asked) -> Tax:
+    """One's own tax."""
+    return await catalog.tax()
+
+
+@router.put("/tax")
+async def set_tax(tax: Tax, catalog: Asked) -> Tax:
+    """Tax everything one sells from now on; a rate of 0 ends it."""
+    return await catalog.set_tax(tax)
+
+
+@router.get("/promos")
+async def list_promos(search: Annotated[PromoSearch, Query()], catalog: Asked) -> PromoPage:
+    """One's own promo codes, or the platform's."""
+    return await catalog.promos(search)
+
+
+@router.post("/promos", status_code=status.HTTP_201_CREATED)
+async def make_promo(draft: PromoDraft, catalog: Asked) -> Promo:
+    """Make a promo code."""
+    return await catalog.make_promo(draft)
+
+
+@router.patch("/promos/{promo_id}")
+async def change_promo(promo_id: UUID, change: PromoChange, catalog: Asked) -> Promo:
+    """Stop a promo code, or let it be used again."""
+    return await catalog.set_promo_active(promo_id, change.active)

@@ -20,10 +20,13 @@ from dvor.contracts.catalog import (
     WrongDates,
     price_on,
 )
-from dvor.contracts.pricing import Discount, PartKind, PricePart, Pricing
+from dvor.contracts.pricing import Discount, Fee, PartKind, PricePart, Pricing, Tax
+from dvor.contracts.promos import Promo, PromoUse
 from dvor.kernel.errors import InvalidFields
 from dvor.kernel.money import Money
 from dvor.kernel.texts import gettext
+from dvor.services.catalog import charges
+from dvor.services.catalog.charges import half_up
 
 PRICE_MAX = 10**10
 """Minor units a price may have: a hundred million roubles."""
@@ -32,6 +35,7 @@ TOTAL_MAX = 10**15
 DATED = frozenset({Kind.RENTAL, Kind.STAY})
 """Kinds that are bought for a time, and may cost more at some times."""
 
+NO_TAX = Tax()
 _LISTED = (PartKind.BASE, PartKind.WEEKDAY, PartKind.SEASON)
 
 
@@ -43,6 +47,8 @@ class Priced(NamedTuple):
     pricing: Pricing = Pricing()
     ends_at: datetime | None = None
     """When its event is over."""
+    fees: Sequence[Fee] = ()
+    tax: Tax = NO_TAX
 
 
 class Unit(NamedTuple):
@@ -54,43 +60,86 @@ class Unit(NamedTuple):
     """0 is Monday; -1 for what has no time."""
 
 
-def price_lines(lines: Sequence[QuoteLine], priced: Mapping[UUID, Priced], now: datetime) -> Quote:
-    """What lines cost; each line alone, whatever stands beside it.
+class _Line(NamedTuple):
+    """A line with what it costs by itself: before promo codes, fees and tax."""
 
-    Raises UnknownOffer, NotOnSale, WrongDates, MixedCurrencies; InvalidFields where the sum is
-    more than money can be.
+    asked: QuoteLine
+    priced: Priced
+    prices: Sequence[int]
+    parts: tuple[PricePart, ...]
+
+    @property
+    def amount(self) -> int:
+        return sum(part.amount for part in self.parts)
+
+
+def price_lines(
+    lines: Sequence[QuoteLine],
+    priced: Mapping[UUID, Priced],
+    now: datetime,
+    promo: Promo | None = None,
+) -> Quote:
+    """What lines cost. Only fees charged once an order and a promo code look at other lines.
+
+    Raises UnknownOffer, NotOnSale, WrongDates, MixedCurrencies, what `charges.promo_parts` raises;
+    InvalidFields where the sum is more than money can be.
     """
-    found = tuple(_priced_line(line, priced.get(line.offer_id), now) for line in lines)
-    if len({line.total.currency for line in found}) > 1:
+    alone = [_alone(line, priced.get(line.offer_id), now) for line in lines]
+    currencies = {line.priced.facts.price.currency for line in alone}
+    if len(currencies) > 1:
         raise MixedCurrencies
-    return Quote(lines=found, total=_money(sum(line.total.amount for line in found), found[0]))
+    currency = currencies.pop()
+    off: Mapping[int, PricePart] = {}
+    if promo is not None:
+        sums = [charges.Sum(line.priced.facts, line.amount) for line in alone]
+        off = charges.promo_parts(promo, sums, currency, now)
+    firsts = charges.seen_first(line.priced.facts.listing_id for line in alone)
+    found = tuple(
+        _priced_line(line, off.get(place), first=first)
+        for place, (line, first) in enumerate(zip(alone, firsts, strict=True))
+    )
+    used = None
+    if promo is not None:
+        discount = Money(amount=-sum(part.amount for part in off.values()), currency=currency)
+        used = PromoUse(id=promo.id, code=promo.code, discount=discount)
+    total = sum(line.total.amount for line in found)
+    return Quote(lines=found, total=_money(total, currency), promo=used)
 
 
-def _priced_line(line: QuoteLine, priced: Priced | None, now: datetime) -> PricedLine:
+def _alone(line: QuoteLine, priced: Priced | None, now: datetime) -> _Line:
     if priced is None:
         raise UnknownOffer(offer_id=line.offer_id)
-    facts = priced.facts
     over = priced.ends_at is not None and priced.ends_at <= now
-    if facts.status is not ListingStatus.PUBLISHED or over:
+    if priced.facts.status is not ListingStatus.PUBLISHED or over:
         raise NotOnSale(offer_id=line.offer_id)
-    check_period(line, facts)
-    currency = facts.price.currency
+    check_period(line, priced.facts)
     units = list(unit_prices(line, priced))
-    parts = explained(units, line.quantity, priced.pricing)
     prices = [unit.price for unit in units]
     if sum(prices) * line.quantity > TOTAL_MAX:
         raise _too_much()
-    deposit = priced.pricing.deposit * line.quantity
+    return _Line(line, priced, prices, explained(units, line.quantity, priced.pricing))
+
+
+def _priced_line(line: _Line, off: PricePart | None, *, first: bool) -> PricedLine:
+    asked, priced, prices = line.asked, line.priced, line.prices
+    currency = priced.facts.price.currency
+    parts = [*line.parts]
+    if off is not None:
+        parts.append(off)
+    parts += charges.fees(priced.fees, asked.quantity, len(prices), first=first)
+    before = _money(sum(part.amount for part in parts), currency).amount
+    parts += charges.tax(priced.tax, before)
+    deposit = priced.pricing.deposit * asked.quantity
     return PricedLine(
-        offer=facts,
-        quantity=line.quantity,
-        dates=line.dates,
-        hours=line.hours,
-        units=len(units),
-        unit_price=Money(amount=_half_up(sum(prices), len(prices)), currency=currency),
-        total=Money(amount=sum(part.amount for part in parts), currency=currency),
+        offer=priced.facts,
+        quantity=asked.quantity,
+        dates=asked.dates,
+        hours=asked.hours,
+        units=len(prices),
+        unit_price=Money(amount=half_up(sum(prices), len(prices)), currency=currency),
+        total=_money(sum(part.amount for part in parts), currency),
         day_prices=tuple(prices),
-        parts=parts,
+        parts=tuple(parts),
         deposit=Money(amount=deposit, currency=currency) if deposit else None,
     )
 
@@ -124,7 +173,7 @@ def _days(line: QuoteLine, zone: ZoneInfo) -> Iterable[date]:
 
 
 def explained(units: Sequence[Unit], quantity: int, pricing: Pricing) -> tuple[PricePart, ...]:
-    """The parts of a line's price; their amounts sum up to its total, which is never below 0.
+    """The parts of a line's own price; their amounts sum up to it, and it is never below 0.
 
     First the units by what makes their price, then the length discount, then the quantity discount
     of what is left. Each discount is rounded half up, once.
@@ -138,7 +187,7 @@ def explained(units: Sequence[Unit], quantity: int, pricing: Pricing) -> tuple[P
         discount = reached_discount(discounts, reached)
         if discount is not None:
             left = sum(part.amount for part in parts)
-            off = _half_up(left * discount.percent, 100)
+            off = half_up(left * discount.percent, 100)
             parts.append(
                 PricePart(kind=kind, least=discount.least, percent=discount.percent, amount=-off)
             )
@@ -166,15 +215,10 @@ def reached_discount(discounts: Iterable[Discount], units: int) -> Discount | No
     return max(reached, key=lambda discount: discount.least, default=None)
 
 
-def _half_up(amount: int, parts: int) -> int:
-    """`amount` ÷ `parts`, rounded half up; neither is below 0."""
-    return (2 * amount + parts) // (2 * parts)
-
-
-def _money(amount: int, line: PricedLine) -> Money:
+def _money(amount: int, currency: str) -> Money:
     if amount > TOTAL_MAX:
         raise _too_much()
-    return Money(amount=amount, currency=line.total.currency)
+    return Money(amount=amount, currency=currency)
 
 
 def _too_much() -> InvalidFields:

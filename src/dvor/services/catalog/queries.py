@@ -20,32 +20,34 @@ from dvor.contracts.catalog import (
     Season,
     Text,
 )
-from dvor.contracts.pricing import Pricing
+from dvor.contracts.pricing import Fee, Label, Pricing, Tax
 from dvor.kernel.db import Connection, Record
 from dvor.kernel.money import Money
 from dvor.services.catalog import rules
-from dvor.services.catalog.pricing import Priced
+from dvor.services.catalog.pricing import NO_TAX, Priced
 
 _LISTING = """
 SELECT l.id, l.seller_id, l.external_id, l.kind, l.status, l.category, l.title_ru, l.title_en,
        l.description_ru, l.description_en, l.city, l.address, l.timezone, l.starts_at, l.ends_at,
-       l.attributes, l.currency, l.version, l.created_at, l.cancellation,
+       l.attributes, l.currency, l.version, l.created_at, l.cancellation, l.fees,
+       t.name_ru AS tax_ru, t.name_en AS tax_en, t.rate AS tax_rate, t.included AS tax_included,
        (SELECT jsonb_agg(
             jsonb_build_object('id', o.id, 'name', jsonb_build_object('ru', name_ru, 'en', name_en),
                                'price', price, 'seasons', seasons, 'by_hour', by_hour,
                                'pricing', pricing)
             ORDER BY position)
         FROM offers o WHERE o.listing_id = l.id AND o.active) AS offers
-FROM listings l
+FROM listings l LEFT JOIN seller_taxes t USING (seller_id)
 """
 
 _FACTS = """
 SELECT o.id, o.listing_id, l.seller_id, l.kind, l.category, l.title_ru, l.title_en,
        o.name_ru, o.name_en, o.price, o.seasons, o.by_hour, o.pricing, l.currency, l.timezone,
-       l.starts_at, l.cancellation,
+       l.starts_at, l.cancellation, l.fees,
+       t.name_ru AS tax_ru, t.name_en AS tax_en, t.rate AS tax_rate, t.included AS tax_included,
        coalesce(l.ends_at, l.starts_at) AS over_at,
        CASE WHEN o.active THEN l.status ELSE 'archived' END AS status
-FROM offers o JOIN listings l ON l.id = o.listing_id
+FROM offers o JOIN listings l ON l.id = o.listing_id LEFT JOIN seller_taxes t USING (seller_id)
 WHERE o.id = ANY ($1::uuid[])
 """
 
@@ -71,7 +73,20 @@ def _listing(row: Record) -> Listing:
         version=row["version"],
         created_at=row["created_at"],
         cancellation=Policy.model_validate(row["cancellation"]),
+        fees=_fees(row["fees"]),
+        tax=_tax(row),
     )
+
+
+def _fees(fees: Sequence[dict[str, Any]]) -> tuple[Fee, ...]:
+    return tuple(Fee.model_validate(fee, strict=False) for fee in fees)
+
+
+def _tax(row: Record) -> Tax:
+    if row["tax_rate"] is None:
+        return NO_TAX
+    name = Label(ru=row["tax_ru"], en=row["tax_en"])
+    return Tax(name=name, rate=row["tax_rate"], included=row["tax_included"])
 
 
 def _offer(offer: dict[str, Any], currency: str) -> Offer:
@@ -154,6 +169,8 @@ async def priced_offers(db: Connection, offer_ids: Sequence[UUID]) -> dict[UUID,
             seasons=_seasons(row["seasons"]),
             pricing=Pricing.model_validate(row["pricing"]),
             ends_at=row["over_at"],
+            fees=_fees(row["fees"]),
+            tax=_tax(row),
         )
         for row in rows
     }
@@ -169,9 +186,9 @@ async def insert_listing(
             INSERT INTO listings (
                 id, kind, category, title_ru, title_en, description_ru, description_en,
                 city, address, timezone, starts_at, ends_at, attributes, currency, price_from,
-                external_id, cancellation, seller_id, status, created_at, changed_at)
+                external_id, cancellation, fees, seller_id, status, created_at, changed_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-                    nullif($16, ''), $17, $18, 'draft', dvor_now(), dvor_now())
+                    nullif($16, ''), $17, $18, $19, 'draft', dvor_now(), dvor_now())
             ON CONFLICT ON CONSTRAINT listings_pkey DO NOTHING
             """,
             *_columns(listing_id, draft),
@@ -188,7 +205,7 @@ async def update_listing(db: Connection, listing_id: UUID, draft: ListingDraft) 
             kind = $2, category = $3, title_ru = $4, title_en = $5,
             description_ru = $6, description_en = $7, city = $8, address = $9, timezone = $10,
             starts_at = $11, ends_at = $12, attributes = $13, currency = $14, price_from = $15,
-            external_id = coalesce(nullif($16, ''), external_id), cancellation = $17,
+            external_id = coalesce(nullif($16, ''), external_id), cancellation = $17, fees = $18,
             version = version + 1, changed_at = dvor_now()
         WHERE id = $1
         """,
@@ -216,6 +233,7 @@ def _columns(listing_id: UUID, draft: ListingDraft) -> tuple[Any, ...]:
         rules.price_from(draft.offers),
         draft.external_id,
         draft.cancellation.model_dump(mode="json"),
+        [fee.model_dump(mode="json") for fee in draft.fees],
     )
 
 

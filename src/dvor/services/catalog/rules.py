@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 
 from dvor.contracts.cancellation import BEFORE, Policy
 from dvor.contracts.catalog import Kind, ListingDraft, ListingStatus, OfferDraft, Season
-from dvor.contracts.pricing import Discount
+from dvor.contracts.pricing import Discount, Tax
 from dvor.kernel.caller import Caller, Role
 from dvor.kernel.errors import InvalidFields
 from dvor.kernel.texts import gettext
@@ -53,8 +53,7 @@ def check_draft(
         problems["place.timezone"] = gettext("This time zone is unknown.")
     if draft.place is not None and not draft.place.city:
         problems["place.city"] = gettext("Say in which city it is.")
-    if problem := _cancellation_problem(draft.cancellation, draft.kind):
-        problems["cancellation"] = problem
+    problems |= _terms_problems(draft)
     for number, offer in enumerate(draft.offers):
         field = f"offers.{number}"
         problems |= _offer_problems(field, offer, draft.kind)
@@ -69,12 +68,30 @@ def check_draft(
         raise InvalidFields(problems=problems)
 
 
+def _terms_problems(draft: ListingDraft) -> dict[str, str]:
+    """What is wrong with what is charged besides, and given back."""
+    problems = {
+        f"fees.{number}.name": gettext("Say what it is for.")
+        for number, fee in enumerate(draft.fees)
+        if not (fee.name.ru or fee.name.en)
+    }
+    if problem := _cancellation_problem(draft.cancellation, draft.kind):
+        problems["cancellation"] = problem
+    return problems
+
+
 def _cancellation_problem(policy: Policy, kind: Kind) -> str:
     if kind is Kind.PRODUCT and any(step.until in BEFORE for step in policy.steps):
         return gettext("Goods have no beginning: count from the purchase or until the handover.")
     if any(step.fee > PRICE_MAX for step in policy.steps):
         return gettext("This price is too high.")
     return ""
+
+
+def check_tax(tax: Tax) -> None:
+    """Refuse with InvalidFields a tax without a name."""
+    if tax.rate and not (tax.name.ru or tax.name.en):
+        raise InvalidFields(problems={"name": gettext("Say what the tax is called.")})
 
 
 def _offer_problems(field: str, offer: OfferDraft, kind: Kind) -> dict[str, str]:

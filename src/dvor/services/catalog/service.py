@@ -24,13 +24,15 @@ from dvor.contracts.catalog import (
     UnknownListing,
     UnknownOffer,
 )
+from dvor.contracts.pricing import Tax
+from dvor.contracts.promos import Promo, PromoDraft, PromoPage, PromoSearch
 from dvor.kernel import clock, ids
 from dvor.kernel.batch import reader
 from dvor.kernel.caller import Role, current, require_role, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Tx, caller_key
 from dvor.kernel.errors import Forbidden
-from dvor.services.catalog import pricing, queries, rules, searches
+from dvor.services.catalog import pricing, promo_queries, promos, queries, rules, searches
 from dvor.services.catalog.lists import CachedLists
 
 QUOTES_MAX = 5000
@@ -142,9 +144,28 @@ class CatalogService:
         priced = await queries.priced_offers(self.db, offer_ids)
         return OfferFactsList(items=tuple(offer.facts for offer in priced.values()))
 
-    async def quote(self, lines: tuple[QuoteLine, ...]) -> Quote:
+    async def quote(self, lines: tuple[QuoteLine, ...], promo: str = "") -> Quote:
+        used = await promos.named(self.db, promo) if promo else None
         priced = await self._priced.ask([line.offer_id for line in lines])
-        return pricing.price_lines(lines, priced, clock.now())
+        return pricing.price_lines(lines, priced, clock.now(), used)
+
+    async def tax(self) -> Tax:
+        return await promo_queries.tax(self.db, require_role(Role.SELLER))
+
+    async def set_tax(self, tax: Tax) -> Tax:
+        seller_id = require_role(Role.SELLER)
+        rules.check_tax(tax)
+        await promo_queries.write_tax(self.db, seller_id, tax)
+        return await promo_queries.tax(self.db, seller_id)
+
+    async def make_promo(self, draft: PromoDraft) -> Promo:
+        return await promos.make(self.db, draft)
+
+    async def promos(self, search: PromoSearch) -> PromoPage:
+        return await promos.found(self.db, search)
+
+    async def set_promo_active(self, promo_id: UUID, active: bool) -> Promo:
+        return await promos.set_active(self.db, promo_id, active=active)
 
 
 def _refusing(tx: Tx) -> AbstractAsyncContextManager[None]:

@@ -6,7 +6,7 @@ Pure: the engine reads the books, has them decided here, and writes what changed
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 from uuid import UUID
@@ -177,9 +177,9 @@ class Take(NamedTuple):
     def decide(self, books: Books) -> StoredHold:
         """Give back what the hold has, then judge. Raises what `Inventory.hold` raises."""
         stored = books.holds.get(self.hold_id)
+        if self.once and (same := self._reserved(stored)) is not None:
+            return same
         if stored is not None:
-            if self.once:
-                return self._same(stored)
             rules.check_renewable(stored.status)
         demand = books.demand(self)
         if self.limited:
@@ -224,6 +224,13 @@ class Take(NamedTuple):
             self.limited,
             self.lines,
         )
+
+    def _reserved(self, stored: StoredHold | None) -> StoredHold | None:
+        """What was reserved under this key before. Uses of promo codes are for orders only."""
+        for offer in self.offers.values():
+            if offer.kind is None:
+                raise UnknownSupply(offer_id=offer.id)
+        return None if stored is None else self._same(stored)
 
     def _given(self, books: Books) -> StoredHold | None:
         """The hold that is given back for this one, if it has anything left to give."""
@@ -270,6 +277,26 @@ class Confirm:
             cell.held -= units
             cell.sold += units
         return books.write(stored._replace(status=HoldStatus.CONFIRMED))
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """Let a hold live `seconds` from now at least: its money is set aside, somebody has to answer."""
+
+    hold_id: UUID
+    seconds: int
+
+    def decide(self, books: Books) -> StoredHold:
+        """Harmless when repeated. Beyond the lifetime of carts. Raises UnknownHold, HoldEnded."""
+        stored = books.holds.get(self.hold_id)
+        if stored is None:
+            raise UnknownHold
+        if stored.status is HoldStatus.CONFIRMED:
+            return stored
+        if stored.status_at(books.now) is not HoldStatus.HELD:
+            raise HoldEnded
+        until = max(stored.expires_at, books.now + timedelta(seconds=self.seconds))
+        return books.write(stored._replace(expires_at=until))
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +393,7 @@ class Refused:
         raise self.refusal
 
 
-Request = Take | Confirm | Release | Expire | Resize | Serve | Refused
+Request = Take | Confirm | Extend | Release | Expire | Resize | Serve | Refused
 
 
 class Decided(Protocol):

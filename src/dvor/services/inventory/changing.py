@@ -8,7 +8,7 @@ from uuid import UUID
 
 from dvor.contracts.inventory import Claim, HoldEnded, HoldStatus, Unit, UnknownHold
 from dvor.services.inventory import rules, slots
-from dvor.services.inventory.allocation import LIVE, Books, Confirm, Expire, Release, Take
+from dvor.services.inventory.allocation import LIVE, Books, Confirm, Expire, Extend, Release, Take
 from dvor.services.inventory.rules import StoredHold
 from dvor.services.inventory.slots import Key, Line, Offer
 
@@ -118,7 +118,7 @@ def hold_ids(requests: Iterable[object]) -> set[UUID]:
     """The holds that requests are about."""
     found: set[UUID] = set()
     for request in requests:
-        if isinstance(request, Confirm | Release | Expire):
+        if isinstance(request, Confirm | Extend | Release | Expire):
             found.add(request.hold_id)
         elif take := take_of(request):
             found.update(one for one in (take.hold_id, take.instead_of) if one)

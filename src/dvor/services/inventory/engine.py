@@ -22,6 +22,7 @@ from dvor.services.inventory.allocation import (
     Books,
     Confirm,
     Expire,
+    Extend,
     Refused,
     Release,
     Request,
@@ -97,7 +98,7 @@ class Engine:
         """Change what is booked. Raises Busy, and what `Inventory.restate` and `hold_beyond` raise."""
         return await self._batcher.ask(changing)
 
-    async def ask(self, request: Confirm | Release | Expire) -> StoredHold:
+    async def ask(self, request: Confirm | Extend | Release | Expire) -> StoredHold:
         """What became of the hold. Raises Busy, and what the request's `decide` raises."""
         return await self._batcher.ask(request)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from dvor.contracts.catalog import ListingArchived, ListingPublished
+from dvor.contracts.catalog import ListingArchived, ListingPublished, PromoMade
+from dvor.contracts.inventory import Rules
 from dvor.kernel import ids
 from dvor.kernel.db import Tx
 from dvor.kernel.events import Event
@@ -23,6 +24,12 @@ async def listing_archived(tx: Tx, event: ListingArchived) -> None:
     await _show(tx, event, on_sale=False)
 
 
+async def promo_made(tx: Tx, event: PromoMade) -> None:
+    """Count its uses from now on."""
+    rules = Rules(per_customer=event.per_customer)
+    await queries.write_promo(tx, event.promo_id, event.seller_id, event.uses, rules)
+
+
 async def _show(tx: Tx, event: ListingPublished | ListingArchived, *, on_sale: bool) -> None:
     await queries.show_offers(
         tx, event.listing_id, event.seller_id, event.kind, event.offer_ids, on_sale=on_sale
@@ -32,4 +39,5 @@ async def _show(tx: Tx, event: ListingPublished | ListingArchived, *, on_sale: b
 HANDLERS: Mapping[type[Event], Handler] = {
     ListingPublished: listing_published,
     ListingArchived: listing_archived,
+    PromoMade: promo_made,
 }

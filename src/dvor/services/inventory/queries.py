@@ -12,6 +12,9 @@ from dvor.services.inventory.slots import (
     Offer,
 )
 
+PROMO = "promo"
+"""What stands for the kind of a promo code."""
+
 _SEATS_LEFT = """
     (o.quantity - (SELECT count(*) FROM cells c
         WHERE c.offer_id = o.offer_id AND c.slot > 0 AND c.held + c.sold >= c.capacity
@@ -39,7 +42,7 @@ def offer(row: Record) -> Offer:
     return Offer(
         id=row["offer_id"],
         seller_id=row["seller_id"],
-        kind=Kind(row["kind"]),
+        kind=None if row["kind"] == PROMO else Kind(row["kind"]),
         quantity=row["quantity"],
         timezone=row["timezone"],
         open=row["open"],
@@ -157,6 +160,23 @@ async def show_offers(
         kind,
         offer_ids,
         on_sale,
+    )
+
+
+async def write_promo(
+    db: Connection, promo_id: UUID, seller_id: UUID | None, uses: int, rules: Rules
+) -> None:
+    """Write a promo code with its limits, once: they never change."""
+    await db.execute(
+        """
+        INSERT INTO offers (offer_id, listing_id, seller_id, kind, quantity, open, rules)
+        VALUES ($1, $1, $2, $3, $4, true, $5) ON CONFLICT (offer_id) DO NOTHING
+        """,
+        promo_id,
+        seller_id,
+        PROMO,
+        uses,
+        rules.model_dump(mode="json", exclude_defaults=True),
     )
 
 

@@ -62,7 +62,7 @@ from dvor.services.inventory import (
     waiting_queries,
 )
 from dvor.services.inventory import hours as hours_of
-from dvor.services.inventory.allocation import Confirm, Expire, Release
+from dvor.services.inventory.allocation import Confirm, Expire, Extend, Release
 from dvor.services.inventory.calendars import Calendars
 from dvor.services.inventory.changing import Changing
 from dvor.services.inventory.closures import ClosureDesk
@@ -255,6 +255,11 @@ class InventoryService:
         """Turn held units into sold ones."""
         require_service("orders")
         return _shown(await self.engine.ask(Confirm(hold_id)))
+
+    async def extend(self, hold_id: UUID, seconds: Count) -> Hold:
+        """Let a hold live longer than a cart may."""
+        require_service("orders")
+        return _shown(await self.engine.ask(Extend(hold_id, seconds)))
 
     async def release(self, hold_id: UUID) -> Hold:
         """Free the units of a hold, also a confirmed one."""

@@ -36,7 +36,7 @@ Key = tuple[int, int]
 """A cell: number of its offer's id, and slot. In the order of the database's (uuid, integer)."""
 
 
-def is_dated(kind: Kind) -> bool:
+def is_dated(kind: Kind | None) -> bool:
     """Whether a kind is let for a time."""
     return kind in (Kind.RENTAL, Kind.STAY)
 
@@ -46,8 +46,10 @@ class Offer:
     """What inventory knows of an offer."""
 
     id: UUID
-    seller_id: UUID
-    kind: Kind
+    seller_id: UUID | None
+    """None: nobody's, a promo code of the platform."""
+    kind: Kind | None
+    """None: a promo code, whose units are its uses. Only an order takes them."""
     quantity: int
     timezone: str
     open: bool

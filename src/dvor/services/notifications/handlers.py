@@ -28,7 +28,12 @@ async def user_registered(tx: Tx, event: UserRegistered) -> None:
 
 async def order_created(tx: Tx, event: OrderCreated) -> None:
     """Remind the customer to pay."""
-    details = {"number": event.number, "total": event.total.model_dump(), "lines": _told(event)}
+    details = {
+        "number": event.number,
+        "total": event.total.model_dump(),
+        "lines": _told(event),
+        "charges": [part.model_dump(mode="json", exclude_defaults=True) for part in event.charges],
+    }
     await _tell(tx, "order_created", event.order_id, [event.customer_id], details)
 
 

@@ -8,9 +8,10 @@ from uuid import UUID
 from dvor.contracts.cancellation_words import rule
 from dvor.contracts.order_changes import LineRefund
 from dvor.contracts.orders import OrderedLine
+from dvor.contracts.pricing import PartKind, PricePart
 from dvor.contracts.waiting import Waiting
 from dvor.kernel.caller import current
-from dvor.kernel.money import Money, shown
+from dvor.kernel.money import Money, shown, shown_rate
 from dvor.kernel.pages import shown_datetime, shown_range
 from dvor.kernel.texts import N_
 from dvor.kernel.texts import gettext as _
@@ -93,7 +94,8 @@ def _order_created(details: Details) -> Wording:
             "Everything in it is held for you. To pay: {total}. If the time runs out, the order is "
             "cancelled and nothing is charged.",
             total=_money(details["total"]),
-        ),
+        )
+        + _charges(details),
         _("Pay for the order"),
     )
 
@@ -270,6 +272,26 @@ def _money_back(details: Details) -> str:
         return explained or _("Nothing was charged.")
     back = _("{refunded} is on its way back to your card.", refunded=_money(details["refunded"]))
     return f"{back} {explained}".strip()
+
+
+def _charges(details: Details) -> str:
+    """What of the total is a promo code, fees and taxes, a sentence each."""
+    language, currency = current().language, details["total"]["currency"]
+    words = ""
+    for given in details.get("charges", ()):
+        part = PricePart.model_validate(given, strict=False)
+        what = part.name.of(language)
+        if part.kind is PartKind.PROMO:
+            what = _("Promo code {code}", code=part.code)
+        elif part.kind is PartKind.TAX:
+            what = f"{what} {shown_rate(part.rate, language)}"
+        amount = abs(part.included or part.amount)
+        sum_ = shown(Money(amount=amount, currency=currency), language)
+        if part.included:
+            what = _("including {tax}", tax=what)
+        what = what[:1].upper() + what[1:]
+        words += f" {what}: {'−' if part.amount < 0 else ''}{sum_}."
+    return words
 
 
 def _money(amount: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Header, Query, Request
+from pydantic import Field
 
 from dvor.contracts.order_changes import Cancellation, Cuts
 from dvor.contracts.orders import (
@@ -18,7 +19,7 @@ from dvor.contracts.orders import (
 )
 from dvor.kernel.http import api_router, contract
 from dvor.kernel.http.front import TooLarge
-from dvor.kernel.messages import Int, Message, Minor
+from dvor.kernel.messages import Int, Line, Message, Minor
 from dvor.kernel.webhooks import BODY_BYTES_MAX
 
 carts = api_router(prefix="/cart", tags=["cart"])
@@ -46,6 +47,14 @@ class OrderDraft(Message):
     """What to order at once."""
 
     lines: tuple[Wish, ...]
+    promo: Line = ""
+    """A promo code."""
+
+
+class PromoCode(Message):
+    """A promo code as a customer types it."""
+
+    code: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class CancellationRequest(Message):
@@ -79,6 +88,18 @@ async def change_line(
     return await orders.change_line(line_id, change.quantity, guest)
 
 
+@carts.put("/promo")
+async def set_promo(promo: PromoCode, orders: OrdersContract, guest: Guest = "") -> Cart:
+    """Put a promo code into the cart."""
+    return await orders.set_promo(promo.code, guest)
+
+
+@carts.delete("/promo")
+async def drop_promo(orders: OrdersContract, guest: Guest = "") -> Cart:
+    """Take the promo code out of the cart."""
+    return await orders.set_promo("", guest)
+
+
 @carts.post("/hold")
 async def hold_cart(orders: OrdersContract, guest: Guest = "") -> Cart:
     """Hold again after the time ran out."""
@@ -106,7 +127,7 @@ async def check_out(body: CheckOut, orders: OrdersContract) -> Order:
 @router.post("", status_code=201)
 async def place(draft: OrderDraft, orders: OrdersContract) -> Order:
     """Order without a cart."""
-    return await orders.place(draft.lines)
+    return await orders.place(draft.lines, draft.promo)
 
 
 @router.get("")

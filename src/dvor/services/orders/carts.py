@@ -6,21 +6,41 @@ from hashlib import sha256
 from uuid import UUID
 
 from dvor.contracts.catalog import Catalog, PricedLine, QuoteLine
-from dvor.contracts.inventory import Hold, HoldEnded, Inventory
-from dvor.contracts.orders import Cart, CartLine, UnknownLine, Wish
+from dvor.contracts.inventory import (
+    Claims,
+    Hold,
+    HoldEnded,
+    Inventory,
+    LimitReached,
+    SoldOut,
+    UnknownSupply,
+)
+from dvor.contracts.orders import Cart, CartLine, CartPromo, EmptyCart, UnknownLine, Wish
 from dvor.contracts.pricing import PartKind, PricePart
+from dvor.contracts.promos import (
+    PromoElsewhere,
+    PromoEnded,
+    PromoLimit,
+    PromoNeedsMore,
+    PromoNotYet,
+    PromoUsedUp,
+    UnknownPromo,
+)
 from dvor.contracts.waiting import OfferOver, WaitingStatus
 from dvor.kernel import clock, ids, texts
 from dvor.kernel.caller import current, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Contended, Database
-from dvor.kernel.errors import NotFound, Refusal
+from dvor.kernel.errors import NotFound, Refusal, Unavailable
 from dvor.kernel.money import Money
 from dvor.services.orders import queries, rules
 from dvor.services.orders.rules import StoredLine
 
 RACES_MAX = 5
 """How often a change of a cart starts again because another one was faster."""
+
+PROMO_REFUSALS = (UnknownPromo, PromoEnded, PromoNotYet, PromoElsewhere, PromoNeedsMore)
+"""Why a promo code takes nothing off what is in a cart."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +52,8 @@ class StoredCart:
     held_until: datetime | None
     version: int
     lines: list[StoredLine]
+    promo: str = ""
+    """A promo code as it was typed."""
 
 
 class Carts:
@@ -52,7 +74,11 @@ class Carts:
         if row is None:
             return None
         lines = await queries.cart_lines(self.db, row["id"])
-        return StoredCart(row["id"], row["hold_id"], row["held_until"], row["version"], lines)
+        return StoredCart(
+            *(row["id"], row["hold_id"], row["held_until"], row["version"]),
+            lines,
+            row["promo_code"],
+        )
 
     async def made(self, guest: str) -> StoredCart:
         """The same, made where there is none."""
@@ -119,6 +145,33 @@ class Carts:
                 return await self.shown(changed)
         raise Contended
 
+    async def set_promo(self, code: str, guest: str) -> Cart:
+        """Put a promo code that takes something off into the cart; an empty one takes it out."""
+        for _ in range(RACES_MAX):
+            cart = await self.made(guest)
+            if code:
+                await self._check_promo(cart, code)
+            elif not cart.promo:
+                return await self.shown(cart)
+            changed = await self._write(
+                replace(cart, promo=code), cart.lines, cart.hold_id, cart.held_until, None
+            )
+            if changed:
+                return await self.shown(changed)
+        raise Contended
+
+    async def _check_promo(self, cart: StoredCart, code: str) -> None:
+        """Refuse a code that would take nothing off. Whether it is used up may change until it is held."""
+        if not cart.lines:
+            raise EmptyCart
+        quote = await self.catalog.quote(
+            rules.quote_lines(line.wish() for line in cart.lines), code
+        )
+        assert quote.promo is not None
+        known = await self.inventory.supplies((quote.promo.id,))
+        if any(not supply.free for supply in known.items):
+            raise PromoUsedUp
+
     async def hold_again(self, guest: str) -> Cart:
         """Hold what is in the cart once more."""
         for _ in range(RACES_MAX):
@@ -135,6 +188,7 @@ class Carts:
         mine = await self.made("")
         if row is None:
             return await self.shown(mine)
+        mine = replace(mine, promo=mine.promo or row["promo_code"])
         lines = await queries.cart_lines(self.db, row["id"])
         if lines:
             await self._let_go(row["hold_id"])
@@ -169,9 +223,24 @@ class Carts:
             hold_id = ids.new()
         return await self._write(cart, lines, hold_id, held_until, key)
 
-    async def hold(self, hold_id: UUID, wishes: list[Wish], instead_of: UUID | None = None) -> Hold:
-        """Hold wishes, under a new name where the old hold can serve no longer."""
-        claims, customer = rules.claims(wishes), current().user_id
+    async def hold(
+        self,
+        hold_id: UUID,
+        wishes: list[Wish],
+        instead_of: UUID | None = None,
+        promo_id: UUID | None = None,
+    ) -> Hold:
+        """Hold wishes and the use of a promo code. Raises PromoUsedUp, PromoLimit."""
+        try:
+            return await self._hold(hold_id, rules.claims(wishes, promo_id), instead_of)
+        except (SoldOut, LimitReached, UnknownSupply) as refusal:
+            if refusal.offer_id != promo_id:
+                raise
+            raise _promo_refusal(refusal) from None
+
+    async def _hold(self, hold_id: UUID, claims: Claims, instead_of: UUID | None) -> Hold:
+        """Hold claims, under a new name where the old hold can serve no longer."""
+        customer = current().user_id
         try:
             hold = await self.inventory.hold(hold_id, claims, customer, instead_of)
         except HoldEnded:
@@ -199,16 +268,18 @@ class Carts:
         key: UUID | None,
     ) -> StoredCart | None:
         async with self.db.tx("orders.cart_changed") as tx:
-            if not await queries.advance_cart(tx, cart.id, cart.version, hold_id, held_until):
+            if not await queries.advance_cart(
+                tx, cart.id, cart.version, hold_id, held_until, cart.promo
+            ):
                 return None
             await queries.replace_cart_lines(tx, cart.id, lines)
             if key:
                 await queries.use_key(tx, key)
-        return StoredCart(cart.id, hold_id, held_until, cart.version + 1, lines)
+        return StoredCart(cart.id, hold_id, held_until, cart.version + 1, lines, cart.promo)
 
     async def shown(self, cart: StoredCart) -> Cart:
         """The cart with today's prices; a line that cannot be bought says why."""
-        priced = await self._priced(cart.lines)
+        priced, promo = await self._priced(cart.lines, cart.promo)
         lines = tuple(_line(line, *priced[line.id]) for line in cart.lines if line.id in priced)
         currencies = {line.total.currency for line in lines}
         sound = len(currencies) == 1 and not any(line.problem for line in lines)
@@ -217,22 +288,41 @@ class Carts:
             amount = sum(line.total.amount for line in lines)
             total = Money(amount=amount, currency=currencies.pop())
         held = cart.held_until if cart.held_until and cart.held_until > clock.now() else None
-        return Cart(id=cart.id, lines=lines, total=total, held_until=held, version=cart.version)
+        return Cart(
+            id=cart.id,
+            lines=lines,
+            total=total,
+            held_until=held,
+            version=cart.version,
+            promo=promo,
+        )
 
-    async def _priced(self, lines: list[StoredLine]) -> dict[UUID, tuple[PricedLine, str]]:
+    async def _priced(
+        self, lines: list[StoredLine], code: str
+    ) -> tuple[dict[UUID, tuple[PricedLine, str]], CartPromo | None]:
+        """Lines with prices and problems; what became of the promo code."""
         if not lines:
-            return {}
+            return {}, CartPromo(code=code) if code else None
         asked = rules.quote_lines(line.wish() for line in lines)
+        promo = None
         try:
-            quote = await self.catalog.quote(asked)
-            return {line.id: (p, "") for line, p in zip(lines, quote.lines, strict=True)}
+            try:
+                quote = await self.catalog.quote(asked, code)
+            except PROMO_REFUSALS as refusal:
+                minimum = refusal.minimum if isinstance(refusal, PromoNeedsMore) else None
+                promo = CartPromo(code=code, problem=texts.refusal(refusal), minimum=minimum)
+                quote = await self.catalog.quote(asked)
+            if quote.promo:
+                promo = CartPromo(code=quote.promo.code, discount=quote.promo.discount)
+            return {line.id: (p, "") for line, p in zip(lines, quote.lines, strict=True)}, promo
         except Refusal:
+            # Each alone: what is wrong is said at its line, and there is no total.
             found = {}
             for line, wish in zip(lines, asked, strict=True):
                 priced = await self._priced_alone(wish)
                 if priced is not None:
                     found[line.id] = priced
-            return found
+            return found, CartPromo(code=code) if code else None
 
     async def _priced_alone(self, wish: QuoteLine) -> tuple[PricedLine, str] | None:
         try:
@@ -288,6 +378,13 @@ def _line(stored: StoredLine, priced: PricedLine, problem: str) -> CartLine:
         hours=stored.hours,
         seats=stored.seats,
     )
+
+
+def _promo_refusal(refusal: SoldOut | LimitReached | UnknownSupply) -> Refusal:
+    """Why a promo code cannot be held. Inventory hears of a new code a moment later."""
+    if isinstance(refusal, UnknownSupply):
+        return Unavailable()
+    return PromoUsedUp() if isinstance(refusal, SoldOut) else PromoLimit()
 
 
 def _owner(guest: str) -> tuple[UUID | None, bytes | None]:

@@ -224,7 +224,7 @@ class Changes:
         rows = await change_queries.lines(self.db, order["id"])
         left = remaining(rows, _cuts(change))
         if left:  # a rival who got here first may have left nothing to do
-            claims = rules.claims([line.wish() for line in left])
+            claims = rules.claims([line.wish() for line in left], order["promo_id"])
             await self.inventory.restate(order["hold_id"], claims)
         async with self.db.tx("orders.lines_cancelled") as tx:
             if not await saga_queries.changed(tx, order, back):

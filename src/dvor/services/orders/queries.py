@@ -19,7 +19,7 @@ from dvor.services.orders.saga_queries import LEASE
 async def cart(db: Connection, customer_id: UUID | None, guest_hash: bytes | None) -> Record | None:
     """The cart of a customer or a guest."""
     return await db.fetchrow(
-        "SELECT id, hold_id, held_until, version FROM carts"
+        "SELECT id, hold_id, held_until, version, promo_code FROM carts"
         " WHERE customer_id = $1 OR guest_hash = $2",
         customer_id,
         guest_hash,
@@ -69,17 +69,18 @@ def _ends(hours: HourRange | None) -> tuple[datetime | None, datetime | None]:
 
 
 async def advance_cart(
-    tx: Tx, cart_id: UUID, version: int, hold_id: UUID, held_until: datetime | None
+    tx: Tx, cart_id: UUID, version: int, hold_id: UUID, held_until: datetime | None, promo: str
 ) -> bool:
     """Move a cart on from `version`; False when somebody else did first."""
     return bool(
         await tx.execute(
             "UPDATE carts SET version = version + 1, hold_id = $3, held_until = $4,"
-            " changed_at = dvor_now() WHERE id = $1 AND version = $2",
+            " promo_code = $5, changed_at = dvor_now() WHERE id = $1 AND version = $2",
             cart_id,
             version,
             hold_id,
             held_until,
+            promo,
         )
     )
 
@@ -140,9 +141,9 @@ async def insert_order(
     """
     order = await tx.fetchrow(
         "INSERT INTO orders (id, number, customer_id, status, hold_id, pay_until, held_until,"
-        " total_amount, currency, pending_action, pending_since, epoch, due_at)"
-        " VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, $8, 'pay', dvor_now(), 1,"
-        " dvor_now() + $9::interval)"
+        " total_amount, currency, promo_id, promo_code, pending_action, pending_since, epoch,"
+        " due_at) VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, $8, $9, $10, 'pay', dvor_now(), 1,"
+        " dvor_now() + $11::interval)"
         " ON CONFLICT DO NOTHING RETURNING *",  # twins at once may meet at the id or at the hold
         order_id,
         number,
@@ -152,6 +153,8 @@ async def insert_order(
         hold.expires_at,
         quote.total.amount,
         quote.total.currency,
+        quote.promo.id if quote.promo else None,
+        quote.promo.code if quote.promo else "",
         LEASE,
     )
     if order is None:

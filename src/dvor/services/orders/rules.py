@@ -10,6 +10,7 @@ from dvor.contracts.catalog import Quote, QuoteLine
 from dvor.contracts.inventory import Claim, LimitReached
 from dvor.contracts.orders import CartFull, NotCancellable, OrderStatus, Wish
 from dvor.contracts.payments import PaymentStatus
+from dvor.contracts.pricing import PartKind, PricePart
 from dvor.kernel.periods import DateRange, HourRange
 
 CART_LINES_MAX = 50
@@ -17,6 +18,7 @@ QUANTITY_MAX = 1000
 SEATS_MAX = 50
 SECURED = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.CAPTURED})
 """The money is certain, so that things can be booked."""
+_CHARGES = (PartKind.PROMO, PartKind.FEE, PartKind.TAX)
 CANCELLABLE = frozenset({OrderStatus.CREATED, OrderStatus.PROCESSING, OrderStatus.PAID})
 
 
@@ -90,9 +92,12 @@ def quote_lines(wishes: Iterable[Wish]) -> tuple[QuoteLine, ...]:
     )
 
 
-def claims(wishes: Iterable[Wish]) -> tuple[Claim, ...]:
-    """Wishes as the inventory wants to hold them."""
-    return tuple(claim for wish in wishes for claim in _claims(wish))
+def claims(wishes: Iterable[Wish], promo_id: UUID | None = None) -> tuple[Claim, ...]:
+    """Wishes as the inventory wants to hold them, and at the end the use of a promo code."""
+    found = [claim for wish in wishes for claim in _claims(wish)]
+    if promo_id is not None:
+        found.append(Claim(offer_id=promo_id, quantity=1))
+    return tuple(found)
 
 
 def _claims(wish: Wish) -> Iterator[Claim]:
@@ -126,6 +131,23 @@ def check_cancellable(status: str, pending: str | None, *, whole: bool) -> None:
 def sellers(quote: Quote) -> tuple[UUID, ...]:
     """Who sells what is quoted, each once."""
     return tuple(sorted({line.offer.seller_id for line in quote.lines}))
+
+
+def charges(quote: Quote) -> tuple[PricePart, ...]:
+    """What was taken off for a promo code, fees and taxes, each summed over all lines."""
+    found: dict[tuple[object, ...], PricePart] = {}
+    for part in (part for line in quote.lines for part in line.parts if part.kind in _CHARGES):
+        key = (part.kind, part.name, part.rate, part.code, bool(part.included))
+        same = found.get(key)
+        found[key] = PricePart(
+            kind=part.kind,
+            name=part.name,
+            rate=part.rate,
+            code=part.code,
+            amount=part.amount + (same.amount if same else 0),
+            included=part.included + (same.included if same else 0),
+        )
+    return tuple(sorted(found.values(), key=lambda part: _CHARGES.index(part.kind)))
 
 
 def pay_by(held_until: datetime, margin_seconds: int) -> datetime:

@@ -89,6 +89,10 @@ class OrdersService:
         """Change a line's quantity; 0 removes it."""
         return await self.carts.change(line_id, quantity, guest)
 
+    async def set_promo(self, code: str, guest: str = "") -> Cart:
+        """Put a promo code into the cart, or take it out."""
+        return await self.carts.set_promo(code, guest)
+
     async def hold_cart(self, guest: str = "") -> Cart:
         """Hold the whole cart again."""
         return await self.carts.hold_again(guest)
@@ -110,21 +114,28 @@ class OrdersService:
         if cart.version != cart_version:
             raise CartChanged
         wishes = [line.wish() for line in cart.lines]
-        return await self._create(order_id, cart.hold_id, wishes, cart)
+        return await self._create(order_id, cart.hold_id, wishes, cart, cart.promo)
 
-    async def place(self, wishes: tuple[Wish, ...]) -> Order:
+    async def place(self, wishes: tuple[Wish, ...], promo: str = "") -> Order:
         """Order without a cart."""
         require_user()
         order_id = caller_key("order")
-        return await self._create(order_id, ids.derived(order_id, "hold"), list(wishes), None)
+        hold_id = ids.derived(order_id, "hold")
+        return await self._create(order_id, hold_id, list(wishes), None, promo)
 
     async def _create(
-        self, order_id: UUID, hold_id: UUID, wishes: list[Wish], cart: StoredCart | None
+        self,
+        order_id: UUID,
+        hold_id: UUID,
+        wishes: list[Wish],
+        cart: StoredCart | None,
+        promo: str,
     ) -> Order:
         created = None
         if await queries.state(self.db, order_id) is None:
-            quote = await self.catalog.quote(rules.quote_lines(wishes))
-            hold = await self.carts.hold(hold_id, wishes)
+            quote = await self.catalog.quote(rules.quote_lines(wishes), promo)
+            promo_id = quote.promo.id if quote.promo else None
+            hold = await self.carts.hold(hold_id, wishes, promo_id=promo_id)
             pay_until = rules.pay_by(hold.expires_at, self.settings.payment_margin_seconds)
             number = ids.spoken(order_id)
             seats = rules.seats_held(wishes, hold.claims)
@@ -145,6 +156,7 @@ class OrdersService:
                             seller_ids=rules.sellers(quote),
                             total=quote.total,
                             lines=await self.steps.told(tx, order_id),
+                            charges=rules.charges(quote),
                         )
                     )
         if created:
@@ -155,7 +167,7 @@ class OrdersService:
 
     async def _empty(self, tx: Tx, cart: StoredCart) -> None:
         """The order takes the cart's hold over; the cart starts anew."""
-        if not await queries.advance_cart(tx, cart.id, cart.version, ids.new(), None):
+        if not await queries.advance_cart(tx, cart.id, cart.version, ids.new(), None, ""):
             raise CartChanged
         await queries.replace_cart_lines(tx, cart.id, [])
 

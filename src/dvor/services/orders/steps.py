@@ -143,7 +143,8 @@ class Steps:
             await self.inventory.confirm(order["hold_id"])
         except HoldEnded:
             wishes = [line.wish() for line in await queries.line_wishes(self.db, order["id"])]
-            await self.inventory.hold(order["hold_id"], rules.claims(wishes))
+            claims = rules.claims(wishes, order["promo_id"])
+            await self.inventory.hold(order["hold_id"], claims, order["customer_id"])
             await self.inventory.confirm(order["hold_id"])
 
     async def _cancel(self, order: Record) -> None:

@@ -70,6 +70,7 @@ def order(row: Record, viewer: Viewer, now: datetime) -> Order:
         timeline=tuple(entry for entry in row["timeline"] or () if _may_read(entry, lines, viewer)),
         version=row["version"],
         created_at=row["created_at"],
+        promo_code=row["promo_code"],
     )
 
 

@@ -25,7 +25,7 @@ from dvor.kernel.messages import Minor
 from dvor.kernel.money import Money
 from dvor.kernel.texts import gettext as _
 from dvor.web.forms import Form, typed_amount
-from dvor.web.pages import cancellation_form, price_form, rules_form
+from dvor.web.pages import cancellation_form, fee_form, price_form, rules_form
 
 OFFERS_MAX = 30
 SEASONS_MAX = 60
@@ -79,6 +79,7 @@ def shown(listing: Listing, supplies: Supplies, rules: OfferRulesList, language:
         "starts_at": _local(listing.starts_at, zone),
         "ends_at": _local(listing.ends_at, zone),
     }
+    values |= fee_form.shown(listing, language)
     for i, (name, value) in enumerate(listing.attributes.items()):
         values |= {f"attribute-{i}-name": name, f"attribute-{i}-value": value}
     for i, offer in enumerate(listing.offers):
@@ -167,6 +168,7 @@ def read(form: Form, kind: Kind, categories: Categories) -> Filled | None:
         if starts_at and ends_at and ends_at <= starts_at:
             form.refuse("ends_at", _("It cannot end before it begins."))
     offers, quantities, rules = _offers(form, kind, currency)
+    fees = fee_form.read(form, currency)
     description, attributes = _text(form, "description", 20_000), _attributes(form)
     cancellation = cancellation_form.read(form, kind, currency)
     if form.refused:
@@ -184,6 +186,7 @@ def read(form: Form, kind: Kind, categories: Categories) -> Filled | None:
             currency=currency,
             offers=offers,
             cancellation=cancellation,
+            fees=fees,
         )
     except ValidationError as error:
         form.blame(error, {})

@@ -34,7 +34,7 @@ from dvor.kernel.texts import refusal as said
 from dvor.web import calendars, notices
 from dvor.web.context import Cursor, Visit, Visiting, members_router
 from dvor.web.forms import Form, attempt, typed
-from dvor.web.pages import cancellation_form, listing_form, price_form, rules_form
+from dvor.web.pages import cancellation_form, fee_form, listing_form, price_form, rules_form
 from dvor.web.pages.listing_form import Filled
 from dvor.web.pages.sales import sales
 
@@ -222,6 +222,7 @@ async def _form_page(
         closed_rows=lambda i: listing_form.count(
             form, f"offer-{i}-closings", rules_form.CLOSED_MAX
         ),
+        fee_rows=fee_form.rows(form),
         weekdays=calendars.weekdays(caller.current().language),
         settled=listing is not None and listing.status is not ListingStatus.DRAFT,
         zones=listing_form.zone_words(),

@@ -40,11 +40,21 @@ from dvor.contracts.orders import (
     UnknownLine,
     Wish,
 )
+from dvor.contracts.promos import (
+    PromoElsewhere,
+    PromoEnded,
+    PromoLimit,
+    PromoNeedsMore,
+    PromoNotYet,
+    PromoUsedUp,
+    UnknownPromo,
+)
 from dvor.kernel import caller, clock
 from dvor.kernel.errors import Refusal
 from dvor.kernel.http import contract, page_router
 from dvor.kernel.http.front import cookie
 from dvor.kernel.ids import derived, new
+from dvor.kernel.money import shown
 from dvor.kernel.periods import DateRange
 from dvor.kernel.texts import N_
 from dvor.kernel.texts import gettext as _
@@ -67,6 +77,10 @@ REFUSALS = (
     LeavesSingleSeat, LimitReached, NoSeats, UnknownSeat,
     ClosedDates, NeedsHours, TooLate, TooLong, TooShort, WrongWeekday,
     UnknownOffer, NotOnSale, WrongDates, MixedCurrencies, CartFull, UnknownLine,
+)  # fmt: skip
+
+PROMO_REFUSALS = (
+    UnknownPromo, PromoEnded, PromoNotYet, PromoElsewhere, PromoNeedsMore, PromoUsedUp, PromoLimit,
 )  # fmt: skip
 
 CatalogHere = Annotated[Catalog, contract(Catalog)]
@@ -146,6 +160,29 @@ async def hold_again(request: Request, orders: OrdersHere) -> Response:
     return _to_cart(request, notices.Notice("done", _("Everything is held for you again.")))
 
 
+@router.post("/cart/promo")
+async def set_promo(request: Request, orders: OrdersHere) -> Response:
+    """Put a promo code into the cart, or take it out with the button `remove`."""
+    form = await typed(request)
+    back = local_path(form["back"], "/cart")
+    code = "" if form["remove"] else form["code"].strip()[:200]
+    if not (code or form["remove"]):
+        notice = notices.Notice("refused", _("Type the promo code first."))
+    else:
+        cart = await attempt(
+            orders.set_promo(code, guest=guest_of(request)), EmptyCart, *PROMO_REFUSALS, *REFUSALS
+        )
+        if isinstance(cart, Refusal):
+            notice = notices.Notice("refused", advice(cart))
+        elif code:
+            notice = notices.Notice("done", _("The promo code is in your cart."))
+        else:
+            notice = notices.Notice("done", _("The promo code is taken out."))
+    response = _to(back)
+    notices.leave(request, response, notice)
+    return response
+
+
 @router.get("/checkout")
 async def show_checkout(visit: Visiting, orders: OrdersHere) -> Response:
     """One page: what, how much, when it is charged, what cancelling costs."""
@@ -163,7 +200,9 @@ async def check_out(request: Request, visit: Visiting, orders: OrdersHere) -> Re
     if caller.current().user_id is None:
         return _to("/sign-in?next=/checkout")
     version = (await typed(request)).whole("cart_version", 0, 2**31)
-    order = await attempt(orders.check_out(version), CartChanged, EmptyCart, *REFUSALS)
+    order = await attempt(
+        orders.check_out(version), CartChanged, EmptyCart, *PROMO_REFUSALS, *REFUSALS
+    )
     if isinstance(order, EmptyCart):
         return _to("/orders")
     if isinstance(order, Refusal):
@@ -197,6 +236,9 @@ def advice(refusal: Refusal) -> str:
     if isinstance(refusal, WrongWeekday):
         day = day_month(refusal.day)
         return _("It cannot begin or end on {day}. Choose other dates.", day=day)
+    if isinstance(refusal, PromoNeedsMore):
+        least = shown(refusal.minimum, caller.current().language)
+        return _("This promo code is for orders from {least} on.", least=least)
     words = _ADVICE.get(type(refusal))
     return _(words) if words else said(refusal)
 
