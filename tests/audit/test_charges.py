@@ -1,8 +1,12 @@
 """The audit sees fees, taxes and promo codes that do not add up, and codes used too often."""
 
+import os
+from dataclasses import replace
+
 import pytest
 
-from dvor.audit import audit
+from dvor.kernel.config import Settings
+from tests import databases
 from tests.audit.test_audit import CART, GOODS, PAID, World, claim, order, world
 
 __all__ = ["world"]
@@ -103,28 +107,18 @@ class TestI11:
         assert f"used 2 times by customer {PAID}, who may 1" in found[0]
 
     async def test_finds_more_paid_orders_than_a_code_allows(
-        self, world: World, template, postgres: str
+        self, world: World, template: Settings
     ) -> None:
-        from dvor.kernel.db import raw_connection
-
-        name = f"audited_promos_{world.urls['orders'].rpartition('audited')[2]}"
-        async with raw_connection(postgres) as admin:
-            source = f"{template.database_prefix}catalog"
-            await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
-        try:
-            url = world.urls["orders"].rpartition("/")[0] + f"/{name}"
-            async with raw_connection(url) as connection:
-                await connection.execute(PROMO)
-            urls = {"orders": world.urls["orders"], "catalog": url}
-            await world.plant("orders", CHARGED)
-            assert (await audit(urls, patience_seconds=0)).clean
-            await world.plant(
-                "orders",
-                f"UPDATE orders SET promo_id = '{CODE}', promo_code = 'TEN', status = 'paid'",
-            )
-            found = (await audit(urls, patience_seconds=0)).violations_of("I11")
-            assert any("paid 3 times of 1" in example for example in found), found
-            assert any("no discount for it" in example for example in found), found
-        finally:
-            async with raw_connection(postgres) as admin:
-                await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        prefix = f"audited{os.getpid()}_promos_"
+        await databases.take(template, prefix, ["catalog"])
+        catalog = replace(template, database_prefix=prefix).database("catalog")
+        two = World({"orders": world.urls["orders"], "catalog": catalog})
+        await two.plant("catalog", PROMO)
+        await two.plant("orders", CHARGED)
+        assert (await two.audit()).clean
+        more = f"UPDATE orders SET promo_id = '{CODE}', promo_code = 'TEN', status = 'paid'"
+        await two.plant("orders", more)
+        found = (await two.audit()).violations_of("I11")
+        assert any("paid 3 times of 1" in example for example in found), found
+        assert any("no discount for it" in example for example in found), found
+        await databases.give_back(template, prefix, ["catalog"])

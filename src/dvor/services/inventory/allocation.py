@@ -3,7 +3,7 @@
 Pure: the engine reads the books, has them decided here, and writes what changed.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +15,6 @@ from dvor.contracts.inventory import (
     Claim,
     HoldEnded,
     HoldStatus,
-    SoldOut,
     UnknownHold,
     UnknownSupply,
 )
@@ -177,7 +176,7 @@ class Take(NamedTuple):
     def decide(self, books: Books) -> StoredHold:
         """Give back what the hold has, then judge. Raises what `Inventory.hold` raises."""
         stored = books.holds.get(self.hold_id)
-        if self.once and (same := self._reserved(stored)) is not None:
+        if self.once and (same := self._reserved(stored)):
             return same
         if stored is not None:
             rules.check_renewable(stored.status)
@@ -230,7 +229,9 @@ class Take(NamedTuple):
         for offer in self.offers.values():
             if offer.kind is None:
                 raise UnknownSupply(offer_id=offer.id)
-        return None if stored is None else self._same(stored)
+        if stored and tuple(slots.claim(line) for line in stored.claims) != self.claims:
+            raise KeyReused
+        return stored
 
     def _given(self, books: Books) -> StoredHold | None:
         """The hold that is given back for this one, if it has anything left to give."""
@@ -238,11 +239,6 @@ class Take(NamedTuple):
         given = books.holds.get(other) if other and other != self.hold_id else None
         alive = given is not None and given.status_at(books.now) is HoldStatus.HELD
         return given if alive else None
-
-    def _same(self, stored: StoredHold) -> StoredHold:
-        if tuple(slots.claim(line) for line in stored.claims) != self.claims:
-            raise KeyReused
-        return stored
 
     def _check_limit(self, books: Books) -> None:
         theirs = books.customers.get(self.customer_id, {}) if self.customer_id else {}
@@ -257,6 +253,16 @@ def _renewed(stored: StoredHold, now: datetime) -> tuple[Mapping[Key, int], date
     return own, stored.made_at if stored.status_at(now) is HoldStatus.HELD else now
 
 
+def _alive(books: Books, hold_id: UUID) -> StoredHold:
+    """A hold that is confirmed or can be. Raises UnknownHold, HoldEnded."""
+    stored = books.holds.get(hold_id)
+    if stored is None:
+        raise UnknownHold
+    if stored.status_at(books.now) not in LIVE:
+        raise HoldEnded
+    return stored
+
+
 @dataclass(frozen=True, slots=True)
 class Confirm:
     """Turn held units into sold ones."""
@@ -265,13 +271,9 @@ class Confirm:
 
     def decide(self, books: Books) -> StoredHold:
         """Harmless when repeated. Raises UnknownHold, HoldEnded."""
-        stored = books.holds.get(self.hold_id)
-        if stored is None:
-            raise UnknownHold
+        stored = _alive(books, self.hold_id)
         if stored.status is HoldStatus.CONFIRMED:
             return stored
-        if stored.status_at(books.now) is not HoldStatus.HELD:
-            raise HoldEnded
         for key, units in slots.demand(stored.claims).items():
             cell = books.cells[key]
             cell.held -= units
@@ -288,13 +290,9 @@ class Extend:
 
     def decide(self, books: Books) -> StoredHold:
         """Harmless when repeated. Beyond the lifetime of carts. Raises UnknownHold, HoldEnded."""
-        stored = books.holds.get(self.hold_id)
-        if stored is None:
-            raise UnknownHold
+        stored = _alive(books, self.hold_id)
         if stored.status is HoldStatus.CONFIRMED:
             return stored
-        if stored.status_at(books.now) is not HoldStatus.HELD:
-            raise HoldEnded
         until = max(stored.expires_at, books.now + timedelta(seconds=self.seconds))
         return books.write(stored._replace(expires_at=until))
 
@@ -446,11 +444,3 @@ def serve(books: Books) -> None:
         until = rules.offer_ends(claim, offer, books.now, seconds)
         books.offered.append(books.write(hold._replace(expires_at=until)))
     books.line = stay
-
-
-def refuse_sold_out(take: Take, full: Collection[Key]) -> SoldOut | None:
-    """The refusal of a new hold that needs one of the cells that are `full`."""
-    for key, units in take.needed.items():
-        if key in full and units:
-            return rules.lacking(take.offers[key[0]], key[1], 0, take.lines)
-    return None

@@ -9,11 +9,11 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from dvor.contracts.inventory import Claim
+from dvor.contracts.inventory import Claim, SoldOut
 from dvor.kernel.db import Database
 from dvor.kernel.errors import Refusal
-from dvor.services.inventory import hold_queries, queries
-from dvor.services.inventory.allocation import Meaning, Refused, Take, refuse_sold_out
+from dvor.services.inventory import hold_queries, queries, rules
+from dvor.services.inventory.allocation import Meaning, Refused, Take
 from dvor.services.inventory.changing import Changing
 from dvor.services.inventory.rules import Cell
 from dvor.services.inventory.slots import Key, Offer
@@ -113,7 +113,7 @@ class SoldOutCells:
             return {}
         now = time.monotonic()
         self._until = {key: until for key, until in self._until.items() if until > now}
-        found = enumerate(refuse_sold_out(take, self._until) for take in takes)
+        found = enumerate(_refusal(take, self._until) for take in takes)
         return {n: Refused(refusal) for n, refusal in found if refusal}
 
     def learn(self, cells: Mapping[Key, Cell]) -> None:
@@ -126,3 +126,11 @@ class SoldOutCells:
                 self._until[key] = until
             elif self._until:
                 self._until.pop(key, None)
+
+
+def _refusal(take: Take, full: Collection[Key]) -> SoldOut | None:
+    """The refusal of a new hold that needs one of the cells that are `full`."""
+    for key, units in take.needed.items():
+        if key in full and units:
+            return rules.lacking(take.offers[key[0]], key[1], 0, take.lines)
+    return None
