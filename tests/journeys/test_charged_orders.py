@@ -106,13 +106,11 @@ async def market(make_house: MakeHouse) -> Market:
         code = await house.catalog.make_promo(
             PromoDraft(code="SPRING", amount=1000, uses=1, per_customer=1, platform=True)
         )
-    offers = [
-        await _listed(house, who, price, fee)
-        for who, price, fee in ((first, 777, packing), (second, 1999, gift))
-    ]
+    cups = await _listed(house, first, 777, packing)
+    lamps = await _listed(house, second, 1999, gift)
     await house.settle()
     customer = Caller(user_id=ids.new(), roles=(Role.CUSTOMER,))
-    return Market(house, first, second, admin, customer, *offers, code)
+    return Market(house, first, second, admin, customer, cups, lamps, code)
 
 
 async def _listed(house: House, who: Caller, price: int, *fees: Fee) -> UUID:

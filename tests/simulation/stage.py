@@ -226,7 +226,7 @@ class Goods:
         """Facts."""
         return OfferFactsList(items=tuple(self.facts[i] for i in offer_ids if i in self.facts))
 
-    async def quote(self, lines: tuple[QuoteLine, ...]) -> Quote:
+    async def quote(self, lines: tuple[QuoteLine, ...], promo: str = "") -> Quote:
         """Prices."""
         priced = tuple(self._priced(line) for line in lines)
         total = sum(line.total.amount for line in priced)

@@ -156,7 +156,7 @@ class FakeCatalog:
         known = {offer.id: _facts(item, offer) for item in ALL.values() for offer in item.offers}
         return OfferFactsList(items=tuple(known[i] for i in offer_ids if i in known))
 
-    async def quote(self, lines: tuple[QuoteLine, ...]) -> Quote:
+    async def quote(self, lines: tuple[QuoteLine, ...], promo: str = "") -> Quote:
         """As the catalogue prices it."""
         priced = {
             offer.id: Priced(_facts(item, offer), offer.seasons, offer.pricing)

@@ -50,7 +50,7 @@ class FakeCatalog:
 
     price: Money | None = None
 
-    async def quote(self, lines: tuple[QuoteLine, ...]) -> Quote:
+    async def quote(self, lines: tuple[QuoteLine, ...], promo: str = "") -> Quote:
         if self.price is None:
             raise NotOnSale(offer_id=lines[0].offer_id)
         return Quote(lines=(), total=self.price)
