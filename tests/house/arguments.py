@@ -92,6 +92,10 @@ async def _held(w: World, who: Person) -> tuple[Any, ...]:
     return (hold_id,)
 
 
+async def _held_for_an_hour(w: World, who: Person) -> tuple[Any, ...]:
+    return (*(await _held(w, who)), 3600)
+
+
 async def _hold_of_paid_order(w: World, _who: Person) -> tuple[Any, ...]:
     order = await w.paid_order()
     found = "SELECT hold_id FROM orders WHERE id = $1"
@@ -197,6 +201,7 @@ METHODS: dict[str, Arguments] = {
     "inventory.confirm": _hold_of_paid_order,
     "inventory.restate": _claims_of_paid_order,
     "inventory.hold_beyond": _beyond_paid_order,
+    "inventory.extend": _held_for_an_hour,
     "inventory.release": _held,
     "payments.request": _other_request,
     "payments.payment": _payment_of_order,

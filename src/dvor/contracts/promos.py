@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from dvor.kernel.errors import Conflict, NotFound
-from dvor.kernel.messages import Bool, Count, Instant, Message, Minor, PageRequest
+from dvor.kernel.messages import Bool, Count, Flag, Instant, Message, Minor, PageRequest
 from dvor.kernel.money import Currency, Money
 
 KindName = Annotated[str, Field(pattern="^(product|rental|stay|event)$")]
@@ -82,7 +82,7 @@ class PromoPage(Message):
 class PromoSearch(PageRequest):
     """Which codes: one's own, or the platform's (admins)."""
 
-    platform: Bool = False
+    platform: Flag = False
 
 
 class PromoUse(Message):
