@@ -64,6 +64,7 @@ async def furnish(site: Site) -> Court:
     await _fill_cart(customer)
     await _numbered_and_timed(customer, court)
     await _explained(customer, court)
+    await _charges(site, customer, hotelier, court)
     await _forgotten_cart(site, court)
     await _line(customer, seller, court)
     court.mail = await _mail(site)
@@ -266,6 +267,46 @@ async def _explained(customer: Api, court: Court) -> None:
     offer = (await customer.get(f"/listings/{found}"))["offers"][0]["id"]
     wish = {"offer_id": offer, "quantity": 1, "dates": week()}
     await customer.post("/cart/lines", wish)
+
+
+async def _charges(site: Site, customer: Api, hotelier: Api, court: Court) -> None:
+    """A house with fees, codes in every state, one of them in the cart."""
+    place = {"city": "Суздаль", "address": "Заречная, 4", "timezone": "Europe/Moscow"}
+    draft = {
+        "kind": "stay",
+        "category": (await hotelier.get(f"/listings/{court.listings['stay']}"))["category"],
+        "title": {"ru": "Дом с баней у реки", "en": "A house with a sauna by the river"},
+        "place": place,
+        "offers": [{"price": 740_000, "name": {"ru": "Весь дом", "en": "The whole house"}}],
+        "fees": [
+            {"name": {"ru": "Уборка", "en": "Cleaning"}, "price": 250_000, "per": "order"},
+            {"name": {"ru": "Бельё", "en": "Linen"}, "price": 40_000, "per": "unit"},
+        ],
+    }
+    made = await hotelier.post("/listings", draft)
+    court.listings["charged"] = made["id"]
+    supply = f"/offers/{made['offers'][0]['id']}/supply"
+    assert (await hotelier.send("PUT", supply, {"quantity": 1})).status_code == 200
+    await hotelier.post(f"/listings/{made['id']}/publish")
+    now = datetime.now(UTC)
+    for code in (
+        {"code": "ВЕСНА", "percent": 15, "uses": 500, "kinds": ["stay"]},
+        {"code": "СВОИМ", "amount": 300_000, "minimum": 1_000_000, "uses": 3, "per_customer": 0},
+        {"code": "ЗИМА", "percent": 30, "uses": 20, "valid_from": _later(now, 30)},
+        {"code": "ОШИБКА", "percent": 90, "uses": 1000, "listing_ids": [made["id"]]},
+    ):
+        last = await hotelier.post("/promos", code)
+    stopped = await hotelier.send("PATCH", f"/promos/{last['id']}", {"active": False})
+    assert stopped.status_code == 200, stopped.text
+    admin = await site.signed_in("admin@dvor.example")
+    code = {"code": "ДВОР10", "percent": 10, "uses": 10_000, "platform": True}
+    await admin.post("/promos", code | {"valid_until": _later(now, 60)})
+    typed = await customer.send("PUT", "/cart/promo", {"code": "двор10"})
+    assert typed.status_code == 200, typed.text
+
+
+def _later(now: datetime, days: int) -> str:
+    return (now + timedelta(days=days)).replace(microsecond=0).isoformat()
 
 
 def week() -> dict[str, str]:

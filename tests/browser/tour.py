@@ -52,6 +52,7 @@ def _browsing(court: Court) -> list[Stop]:
             "listing-explained",
             f"{listing['explained']}?start={week()['start']}&end={week()['end']}&quantity=2",
         ),
+        Stop("listing-charged", listing["charged"] + two),
         Stop("listing-event", listing["event"]),
         Stop("listing-seats", listing["hall"], prepare=_three_seats),
         Stop("listing-seats-list", listing["hall"], prepare=_as_list),
@@ -154,6 +155,11 @@ def _selling(court: Court) -> list[Stop]:
             "hotelier",
             english=("https",),
         ),
+        Stop("selling-charged", edit["charged"], "hotelier"),
+        Stop("selling-codes", "/selling/codes", "hotelier"),
+        Stop("selling-codes-none", "/selling/codes", BEGINNER),
+        Stop("selling-codes-refused", "/selling/codes", BEGINNER, prepare=_refused_code),
+        Stop("selling-tax", "/selling/tax", "hotelier"),
         Stop("selling-event", edit["event"], "organiser"),
         Stop("selling-seats", f"{edit['hall']}/seats", "organiser", _selected_seats),
         Stop("selling-seats-none", f"{edit['event']}/seats", "organiser"),
@@ -180,6 +186,7 @@ def _admin(court: Court) -> list[Stop]:
         Stop("admin-orders", "/admin/orders", "admin"),
         Stop("admin-order", order, "admin"),
         Stop("admin-order-cancel", f"{order}/cancel", "admin"),
+        Stop("admin-codes", "/admin/codes", "admin"),
         Stop("admin-payments", "/admin/payments", "admin"),
         Stop("admin-money", "/admin/money", "admin"),
         # Their types are named as programs know them.
@@ -252,6 +259,11 @@ async def _refused_prices(page: Page) -> None:
     await page.fill("#f-offer-0-deposit", "?")
     await page.fill("#f-offer-0-rule-notice_hours", "?")
     await _submit(page, "#listing-form")
+
+
+async def _refused_code(page: Page) -> None:
+    await page.fill("#f-code", "?")
+    await _submit(page, "main form[action='/selling/codes']")
 
 
 async def _unfolded(page: Page) -> None:
