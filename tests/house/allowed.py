@@ -22,6 +22,7 @@ LONG = {
     "src/dvor/contracts/orders.py": "one contract is one file",
     "tests/web/fakes.py": "every contract, faked once",
     "tests/services/payments/test_payments.py": "one class per operation of a contract",
+    "tests/sabotage.py": "a list of planted bugs",
     "tests/simulation/stage.py": "the whole stage: real services, one of which acts at a time",
     "tests/services/orders/test_orders.py": "one class per operation of a contract",
 }
