@@ -28,7 +28,8 @@ class Refused(Exception):
 class Client(asyncio.Protocol):
     """`await client.ask("GET", "/cart")` answers status and body; cookies are kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int) -> None:
+        self._port = port
         self._bearer = ""
         self._cookies: dict[str, str] = {}
         self._heard = b""
@@ -37,8 +38,12 @@ class Client(asyncio.Protocol):
     @classmethod
     async def connected(cls, port: int) -> "Client":
         """A client that speaks to this port of this machine."""
-        _, client = await asyncio.get_running_loop().create_connection(cls, "127.0.0.1", port)
+        client = cls(port)
+        await client._connect()
         return client
+
+    async def _connect(self) -> None:
+        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._port)
 
     def signed_in(self, token: str) -> "Client":
         """The same connection, used by somebody else."""
@@ -83,9 +88,12 @@ class Client(asyncio.Protocol):
     async def ask(
         self, method: str, path: str, body: bytes = b"", headers: str = ""
     ) -> tuple[int, bytes]:
-        """Any request. Raises ConnectionError where the server hangs up, or has hung up."""
+        """Any request; on a new connection where the server has ended the idle one.
+
+        Raises ConnectionError where it hangs up or cannot be reached.
+        """
         if self._transport.is_closing():
-            raise ConnectionError("the server hung up")
+            await self._connect()
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         lines = f"Cookie: {cookies}\r\n{headers}" if cookies else headers
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}"
