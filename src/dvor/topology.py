@@ -24,7 +24,7 @@ from dvor.services import (
     rooms,
 )
 from dvor.web import PAGES
-from dvor.web.live import end_streams
+from dvor.web.live import streams_ended
 
 SERVICES: tuple[Service, ...] = (
     identity.SERVICE,
@@ -105,6 +105,6 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Stop listening, finish what is under way."""
-        end_streams()
-        self._house.wind_down()
-        await super().shutdown(sockets)
+        with streams_ended():
+            self._house.wind_down()
+            await super().shutdown(sockets)

@@ -1,10 +1,12 @@
 """Two browsers at one listing: what one takes, the other sees, without a reload."""
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
+from dvor.web.watching import POLL_SECONDS
 from tests.browser.conftest import Visit
 from tests.browser.court import Court
 from tests.journeys.conftest import Site
@@ -17,6 +19,13 @@ async def stay_on(page: Page) -> None:
 
 async def stayed_on(page: Page) -> bool:
     return await page.evaluate("document.body.dataset.mark") == "here"
+
+
+async def answered_late(route: Route) -> None:
+    """The news that a unit is gone is faster than the answer to whoever took it."""
+    answer = await route.fetch(max_redirects=0)
+    await asyncio.sleep(3 * POLL_SECONDS)
+    await route.fulfill(response=answer)
 
 
 class Seller:
@@ -72,6 +81,7 @@ class TestLive:
         await expect(reader.page.locator("#book")).to_be_visible()
         await stay_on(reader.page)
         await buyer.open(f"/listings/{listing}")
+        await buyer.page.route("**/cart/lines", answered_late)
         await buyer.page.locator(
             "button[form=book]:visible, #book button.is-main:visible"
         ).first.click()

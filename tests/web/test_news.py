@@ -280,10 +280,7 @@ class TestPoller:
     async def test_streams_end_when_the_process_closes(self, court: Court) -> None:
         async with court.following(f"/listings/{MUG.id}/live") as stream:
             await stream.until(named("stock"))
-            live.end_streams()
-            try:
+            with live.streams_ended():
                 async with asyncio.timeout(30):
                     while live.streams_open():
                         await asyncio.sleep(0.01)
-            finally:
-                live._ending.clear()

@@ -348,11 +348,8 @@ class TestOrderEvents:
         reading = asyncio.create_task(browser.http.get(path))
         while not live.streams_open():
             await asyncio.sleep(0)
-        live.end_streams()
-        try:
+        with live.streams_ended():
             answer = await reading
-        finally:
-            live._ending.clear()
         assert answer.status_code == 200 and "event:" not in answer.text
         assert live.streams_open() == 0
 

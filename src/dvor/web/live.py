@@ -102,9 +102,14 @@ def heartbeat() -> str:
     return ": .\n\n"
 
 
-def end_streams() -> None:
-    """The process closes: every stream ends now, and browsers come back to whoever serves then."""
+@contextmanager
+def streams_ended() -> Iterator[None]:
+    """Every stream ends now, and so does each that begins within: browsers come back later."""
     _ending.set()
+    try:
+        yield
+    finally:
+        _ending.clear()
 
 
 def ending() -> bool:

@@ -5,6 +5,8 @@ let source = null;
 let address = "";
 let last = "";
 let bought = false; // what is gone then is in our own cart
+let asking = false; // while we ask for it, whose it is is not known yet
+const kept = new Map();
 
 function wanted() {
   const root = document.querySelector("[data-follow]");
@@ -38,7 +40,8 @@ function follow() {
   for (const [name, take] of Object.entries({ months, hours, stock, seats })) {
     source.addEventListener(name, (event) => {
       last = event.lastEventId || last;
-      take(event.data);
+      if (asking) kept.set(take, event.data);
+      else take(event.data);
     });
   }
 }
@@ -149,6 +152,15 @@ function seats() {
   document.dispatchEvent(new Event("seats:news"));
 }
 
+const books = (event) => event.detail.elt?.id === "book";
+
+document.addEventListener("htmx:beforeRequest", (event) => { if (books(event)) asking = true; });
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (!books(event)) return;
+  asking = false;
+  for (const [take, html] of kept) take(html);
+  kept.clear();
+});
 document.addEventListener("cart-count", () => { bought = true; });
 document.addEventListener("htmx:afterSettle", follow);
 document.addEventListener("visibilitychange", follow);
