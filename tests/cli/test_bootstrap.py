@@ -55,11 +55,16 @@ def start(
 
 class TestFirstStart:
     def test_prepares_and_runs_with_all_arguments(self, clone: Path) -> None:
-        done = start(clone, "version", "--loud", "a b")
+        unasked = {"PYTHONPYCACHEPREFIX": "", "PYTHONDONTWRITEBYTECODE": "1"}
+        done = start(clone, "version", "--loud", "a b", **unasked)
         assert done.returncode == 0, done.stderr
         assert done.stdout == "dvor ran with version --loud a b\n"
+        # What was compiled is kept for later starts, but not between the sources.
+        assert list((clone / ".venv" / "compiled").rglob("dvor/__init__.*.pyc"))
+        assert not list((clone / "src").rglob("*.pyc"))
         assert "Installing" in done.stderr
 
+    @pytest.mark.nightly
     def test_works_from_anywhere_and_keeps_the_folder(self, clone: Path, tmp_path: Path) -> None:
         (clone / "src" / "dvor" / "__main__.py").write_text("import os\nprint(os.getcwd())\n")
         done = subprocess.run(
@@ -90,6 +95,7 @@ class TestLaterStarts:
         assert done.stderr == ""
         assert stamp.stat().st_mtime_ns == before
 
+    @pytest.mark.nightly
     def test_work_after_the_folder_has_moved(self, clone: Path, tmp_path: Path) -> None:
         start(clone, "version")
         moved = clone.rename(tmp_path / "moved")
@@ -97,6 +103,7 @@ class TestLaterStarts:
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
 
+    @pytest.mark.nightly
     def test_install_again_when_the_pins_have_changed(self, clone: Path) -> None:
         start(clone, "version")
         (clone / "requirements.txt").write_text("# nothing new\n")
@@ -112,6 +119,7 @@ class TestLaterStarts:
 
 
 class TestRepair:
+    @pytest.mark.nightly
     def test_of_an_interrupted_installation(self, clone: Path) -> None:
         start(clone, "version")
         (clone / ".venv" / "dvor-unfinished").touch()
