@@ -155,6 +155,9 @@ async def houses(template: Settings) -> AsyncIterator[MakeHouse]:
             "secret": b"s" * 32,
             "poll_seconds": 0.05,
             "caller_cache_seconds": 0.0,
+            "call_timeout_seconds": 60.0,  # as slow as the machine is
+            "database_wait_seconds": 60.0,
+            "statement_timeout_ms": 60_000,
             "audit_seconds": 0,  # every test ends with an audit of its own
             "payments_webhook_url": "http://127.0.0.1:9/",  # nobody listens there
             "provider_webhook_url": "http://127.0.0.1:9/",

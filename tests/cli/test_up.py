@@ -28,6 +28,7 @@ class TestStart:
         assert running.stop() == 0
         assert not running.left()
 
+    @pytest.mark.nightly
     def test_offline_docs_load_nothing_from_elsewhere(self, up: StartUp) -> None:
         running = up()
         status, page = running.get("/api/docs")
@@ -38,11 +39,13 @@ class TestStart:
         script = page.partition('src="')[2].partition('"')[0]
         assert running.get(script)[0] == 200
 
+    @pytest.mark.nightly
     def test_no_demo_leaves_an_empty_house(self, up: StartUp, tmp_path: Path) -> None:
         running = up()
         assert "Demo accounts" not in running.text
         assert not (tmp_path / "data" / "demo-world").exists()
 
+    @pytest.mark.nightly
     def test_keeps_the_secret_to_its_owner_and_over_restarts(
         self, up: StartUp, tmp_path: Path
     ) -> None:
@@ -136,6 +139,7 @@ class TestCrash:
         assert again.get("/readyz")[0] == 200
         wait_for(lambda: not running.left())
 
+    @pytest.mark.nightly
     def test_of_everything_at_once_is_recovered_from(self, up: StartUp) -> None:
         running = up()
         for pid in running.everything:
@@ -144,6 +148,7 @@ class TestCrash:
         running.process.wait(10)
         assert up().get("/readyz")[0] == 200
 
+    @pytest.mark.nightly
     def test_of_a_worker_is_told_and_mended(self, up: StartUp) -> None:
         running = up()
         (first,) = running.workers()
