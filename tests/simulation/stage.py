@@ -8,7 +8,7 @@ them go on to its next pause. So one list of choices is one story, told the same
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -35,9 +35,10 @@ from dvor.contracts.orders import WebhookDelivery
 from dvor.contracts.payments import ProviderDelivery
 from dvor.contracts.pricing import PartKind, PricePart
 from dvor.kernel import clock, ids, outbound, points, tasks
+from dvor.kernel.batch import GroupCommit
 from dvor.kernel.caller import ANONYMOUS, Caller, Role, asking
 from dvor.kernel.config import Settings
-from dvor.kernel.db import raw_connection
+from dvor.kernel.db import Tx, raw_connection
 from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.money import Money
 from dvor.kernel.process import Process
@@ -428,6 +429,15 @@ class Stage:
         return 204
 
 
+async def _alone(self: GroupCommit, work: Callable[[Tx], Awaitable[Any]]) -> Any:
+    """A transaction for each actor: one who stands still keeps nobody else waiting."""
+    async with self._db.tx(self._name) as tx:
+        answer = await work(tx)
+    if isinstance(answer, Refusal):
+        raise answer
+    return answer
+
+
 def _paused(stage: Stage) -> Any:
     """`tx` of the orders database with a pause at both ends."""
     database = stage.service.db
@@ -468,6 +478,7 @@ async def open_stage(template: Settings, number: int = 0) -> AsyncIterator[Stage
     process = Still(settings, SERVICES, fakes={"catalog": goods, "identity": Strangers()})
     with pytest.MonkeyPatch.context() as patch:
         clock.follow(timedelta())
+        patch.setattr(GroupCommit, "run", _alone)
         patch.setattr(clock, "now", lambda: BEGINNING + clock.shift())
         dice, ticks = random.Random(number), count(BEGINNING.timestamp() * 1e9, 1e6)
         patch.setattr(ids, "os", SimpleNamespace(urandom=dice.randbytes))

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextvars import Context
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextvars import Context, copy_context
 from typing import Any, Generic, TypeVar
 
-from dvor.kernel.db import Contended
+from dvor.kernel.db import Contended, Database, Tx, assert_no_transaction
 from dvor.kernel.errors import Refusal, Unavailable
 
 Item = TypeVar("Item")
@@ -16,6 +16,8 @@ Row = TypeVar("Row")
 
 READ_TOGETHER_MAX, READ_LANES = 100, 2
 """Who is answered by one reading; readings at the same time."""
+COMMIT_TOGETHER_MAX, COMMIT_LANES = 50, 1
+"""Works in one transaction; such transactions of one kind at the same time in one process."""
 
 
 class Busy(Unavailable):
@@ -117,6 +119,40 @@ def reader(
         return [found] * len(asked)
 
     return Batcher(work, batch_max=READ_TOGETHER_MAX, queue_max=queue_max, lanes=READ_LANES)
+
+
+class GroupCommit:
+    """Small transactions of one kind that are committed together, as databases flush their logs.
+
+    A work gets a transaction that it may share with others who ask now, and does a few statements
+    on rows of its own. What it tells and enqueues is written for all of them at once. If one of
+    them fails, the whole is undone and each is done alone, so none must do anything but by `tx`;
+    a refusal that is to be expected is returned, not raised: then it costs nobody anything.
+    """
+
+    def __init__(self, db: Database, name: str, *, queue_max: int) -> None:
+        self._db = db
+        self._name = name
+        self._works: Batcher[Any, Any] = Batcher(
+            self._all, batch_max=COMMIT_TOGETHER_MAX, queue_max=queue_max, lanes=COMMIT_LANES
+        )
+
+    async def run(self, work: Callable[[Tx], Coroutine[Any, Any, Answer | Refusal]]) -> Answer:
+        """What `work(tx)` answers, once it is committed. Raises what it raises or answers."""
+        assert_no_transaction(f"waiting for {self._name}")
+        return await self._works.ask((work, copy_context()))
+
+    async def close(self) -> None:
+        """Take no more and wait until everybody has an answer."""
+        await self._works.close()
+
+    async def _all(self, asked: Sequence[Any]) -> list[Any]:
+        async with self._db.tx(self._name) as tx:
+            # Each with the caller and the trace of who asked for it.
+            return [
+                await asyncio.create_task(tx.shared(work), context=context)
+                for work, context in asked
+            ]
 
 
 def _concerns_all(problem: Exception) -> bool:

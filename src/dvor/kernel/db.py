@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LOG = telemetry.log("db")
 
 Record = asyncpg.Record
+Answer = TypeVar("Answer")
+_Write = Callable[["Tx", Sequence[Any]], Awaitable[None]]
 
 _open_transaction: ContextVar[str | None] = ContextVar("open_transaction", default=None)
 
@@ -112,6 +114,7 @@ class Tx:
         self._service = service
         self._events: list[tuple[Event, str]] = []
         self._tasks: list[tuple[Any, ...]] = []
+        self._gathered: dict[_Write, list[Any]] = {}
 
     async def fetch(self, sql: str, *args: Any) -> list[Record]:
         """All rows."""
@@ -133,6 +136,11 @@ class Tx:
         """Run a statement once for each row, in one round trip."""
         await self._connection.executemany(sql, rows)
 
+    async def shared(self, work: "Callable[[Tx], Awaitable[Answer]]") -> Answer:
+        """Do one of several works in a context of its own, which is then within this transaction."""
+        _open_transaction.set(self._service)
+        return await work(self)
+
     async def copy(self, table: str, columns: Sequence[str], rows: bytearray) -> None:
         """Write rows that stand in PostgreSQL's binary COPY format."""
         await self._connection.copy_to_table(table, source=rows, columns=columns, format="binary")
@@ -141,11 +149,14 @@ class Tx:
     async def savepoint(self) -> AsyncIterator[None]:
         """What happens inside may fail without failing the whole transaction."""
         events, tasks = len(self._events), len(self._tasks)
+        gathered = {write: len(items) for write, items in self._gathered.items()}
         try:
             async with self._connection.transaction():
                 yield
         except BaseException:
             del self._events[events:], self._tasks[tasks:]
+            for write, items in self._gathered.items():
+                del items[gathered.get(write, 0) :]
             raise
 
     @asynccontextmanager
@@ -181,8 +192,15 @@ class Tx:
             )
         )
 
+    def gather(self, write: "_Write", item: Any) -> None:
+        """Call `write(tx, items)` once before this commits, with all that was gathered for it."""
+        self._gathered.setdefault(write, []).append(item)
+
     async def flush(self) -> None:
-        """Write what was emitted and enqueued."""
+        """Write what was gathered, emitted and enqueued."""
+        for write, items in self._gathered.items():
+            if items:
+                await write(self, items)
         if self._events:
             await self._connection.execute(
                 journal.INSERT_EVENTS,

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, get_type_hints
 from uuid import UUID
 
 from dvor.kernel import points, telemetry
+from dvor.kernel.batch import Batcher
 from dvor.kernel.caller import Caller, asking
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record
@@ -97,7 +98,8 @@ WHERE tasks.id = ours.id AND tasks.attempts = ours.attempts AND state = 'due'
 """
 _DONE = """
 UPDATE tasks SET state = 'done', done_at = dvor_now(), lease_until = NULL, error = NULL
-WHERE id = $1 AND attempts = $2
+FROM unnest($1::uuid[], $2::int[]) AS ours (id, attempts)
+WHERE tasks.id = ours.id AND tasks.attempts = ours.attempts
 """
 _AGAIN = """
 UPDATE tasks SET lease_until = NULL, error = $3, run_at = dvor_now() + $4::interval,
@@ -138,6 +140,9 @@ class Runner:
         self._hint = asyncio.Event()
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._holder = new()
+        self._done: Batcher[tuple[UUID, int], None] = Batcher(
+            self._mark_done, batch_max=BATCH, queue_max=10 * BATCH
+        )
         self._running: dict[UUID, int] = {}
         """Tasks that are ours now, and at which attempt: with another number they are not."""
 
@@ -147,13 +152,16 @@ class Runner:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            if self._tasks:
-                group.create_task(self._run_tasks())
-                group.create_task(self._keep())
-            for timer_ in self._timers:
-                group.create_task(self._run_timer(timer_))
-            group.create_task(self._run_timer(Timer("forget_done_tasks", self._forget, 3600)))
+        try:
+            async with asyncio.TaskGroup() as group:
+                if self._tasks:
+                    group.create_task(self._run_tasks())
+                    group.create_task(self._keep())
+                for timer_ in self._timers:
+                    group.create_task(self._run_timer(timer_))
+                group.create_task(self._run_timer(Timer("forget_done_tasks", self._forget, 3600)))
+        finally:
+            await self._done.close()
 
     async def _forget(self, _implementation: Any) -> None:
         await self._db.execute(_FORGET)
@@ -204,10 +212,14 @@ class Runner:
                     await self._again(row, problem, error)
                 else:
                     points.reached(f"{name}.before_done")
-                    await self._db.execute(_DONE, row["id"], row["attempts"])
+                    await self._done.ask((row["id"], row["attempts"]))
                     points.reached(f"{name}.after_done")
             self._running.pop(row["id"], None)
             telemetry.TASKS_RUN.labels(self._service, name, "failed" if error else "done").inc()
+
+    async def _mark_done(self, done: Sequence[tuple[UUID, int]]) -> list[None]:
+        await self._db.execute(_DONE, *map(list, zip(*done, strict=True)))
+        return [None] * len(done)
 
     async def _attempt(self, known: Task | None, row: Record) -> None:
         if known is None:
