@@ -134,5 +134,5 @@ async def _written(house: Any) -> Any:
         return_path="/orders/1",
         expires_at=clock.now(),
     )
-    await queries.insert_webhook(db, webhook, payment, "payment.voided", b"{}")
+    await queries.insert_webhooks(db, [(webhook, payment, "payment.voided", b"{}")])
     return webhook

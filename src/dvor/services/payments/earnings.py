@@ -98,7 +98,8 @@ class Earnings:
             amount = await queries.pay_out(tx, payout, key, seller, currency)
             if amount is not None:
                 postings = ledger.paid_out(seller, amount)
-                await queries.post(tx, payout, "paid_out", None, currency, postings)
+                paid = ledger.Transaction(payout, "paid_out", None, currency, postings)
+                await queries.post(tx, [paid])
 
 
 def _balance(row: Record) -> Balance:

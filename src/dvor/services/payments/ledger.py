@@ -7,7 +7,7 @@ each is owed), `commission` (what the platform keeps), `refunds` (promised back,
 `payouts` (handed to the bank for sellers).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -26,6 +26,17 @@ class Posting:
     account: str
     amount: int
     seller_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """Postings that belong together, under an identifier that follows from what happened."""
+
+    id: UUID
+    what: str
+    payment_id: UUID | None
+    currency: str
+    postings: Sequence[Posting]
 
 
 def split(amount: int, weights: Shares) -> dict[UUID, int]:

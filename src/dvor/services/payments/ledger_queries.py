@@ -1,11 +1,13 @@
 """All SQL of the books: shares of payments, postings, sellers' balances, payouts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from dvor.kernel.db import Connection, Record
-from dvor.services.payments.ledger import Posting
+from dvor.services.payments.ledger import Posting, Transaction
 
 
 async def shrink_shares(db: Connection, payment_id: UUID, shares: Mapping[UUID, int]) -> None:
@@ -47,46 +49,47 @@ async def give_back(db: Connection, payment_id: UUID, parts: Mapping[UUID, int])
     )
 
 
-async def post(
-    db: Connection,
-    id: UUID,
-    what: str,
-    payment_id: UUID | None,
-    currency: str,
-    postings: Sequence[Posting],
-) -> bool:
-    """Write a transaction with its postings and the balances that follow; False: it is written."""
-    return bool(
-        await db.fetchval(
-            """
-            WITH fresh AS (
-                INSERT INTO ledger_transactions (id, what, payment_id) VALUES ($1, $2, $3)
-                ON CONFLICT (id) DO NOTHING RETURNING id, at
-            ), given AS (
-                SELECT fresh.id, fresh.at, g.* FROM fresh, unnest($5::text[], $6::bigint[], $7::uuid[])
-                    WITH ORDINALITY AS g (account, amount, seller_id, position)
-            ), posted AS (
-                INSERT INTO postings (transaction_id, position, account, seller_id, currency, amount,
-                                      at)
-                SELECT id, position, account, seller_id, $4, amount, at FROM given
-            ), owed AS (
-                INSERT INTO seller_balances AS b (seller_id, currency, balance)
-                SELECT seller_id, $4, -sum(amount) FROM given WHERE account = 'seller'
-                GROUP BY seller_id ORDER BY seller_id
-                ON CONFLICT (seller_id, currency) DO UPDATE
-                    SET balance = b.balance + excluded.balance
-            )
-            SELECT true FROM fresh
-            """,
-            id,
-            what,
-            payment_id,
-            currency,
-            [posting.account for posting in postings],
-            [posting.amount for posting in postings],
-            [posting.seller_id for posting in postings],
+async def post(db: Connection, transactions: Sequence[Transaction]) -> None:
+    """Write transactions with their postings and the balances that follow, each once.
+
+    Balances are locked in one order by everybody: nobody waits in a circle.
+    """
+    await db.execute(
+        """
+        WITH fresh AS (
+            INSERT INTO ledger_transactions (id, what, payment_id)
+            SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[]) ORDER BY 1
+            ON CONFLICT (id) DO NOTHING RETURNING id, at
+        ), given AS (
+            SELECT fresh.at, g.* FROM fresh JOIN unnest(
+                $4::uuid[], $5::int[], $6::text[], $7::text[], $8::bigint[], $9::uuid[]
+            ) AS g (transaction_id, position, currency, account, amount, seller_id)
+            ON fresh.id = g.transaction_id
+        ), owed AS (
+            INSERT INTO seller_balances AS b (seller_id, currency, balance)
+            SELECT seller_id, currency, -sum(amount) FROM given WHERE account = 'seller'
+            GROUP BY seller_id, currency ORDER BY seller_id, currency
+            ON CONFLICT (seller_id, currency) DO UPDATE
+                SET balance = b.balance + excluded.balance
         )
+        INSERT INTO postings (transaction_id, position, account, seller_id, currency, amount, at)
+        SELECT transaction_id, position, account, seller_id, currency, amount, at FROM given
+        """,
+        [transaction.id for transaction in transactions],
+        [transaction.what for transaction in transactions],
+        [transaction.payment_id for transaction in transactions],
+        *_columns(transactions),
     )
+
+
+def _columns(transactions: Sequence[Transaction]) -> list[list[Any]]:
+    columns: list[list[Any]] = [[], [], [], [], [], []]
+    for transaction in transactions:
+        for position, posting in enumerate(transaction.postings, 1):
+            row = (transaction.id, position, transaction.currency, *astuple(posting))
+            for column, value in zip(columns, row, strict=True):
+                column.append(value)
+    return columns
 
 
 async def postings(db: Connection, id: UUID) -> list[Posting]:

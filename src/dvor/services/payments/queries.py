@@ -82,9 +82,27 @@ async def payment_of_order(db: Connection, order_id: UUID) -> Record | None:
     return await db.fetchrow(f"SELECT {_PAYMENT} FROM payments WHERE order_id = $1", order_id)
 
 
-async def payment_of_token(db: Connection, pay_token: str) -> Record | None:
-    """The payment of a hosted page."""
-    return await db.fetchrow(f"SELECT {_PAYMENT} FROM payments WHERE pay_token = $1", pay_token)
+async def of_tokens(db: Connection, pay_tokens: Sequence[str]) -> dict[str, Record]:
+    """The payments of hosted pages, by token."""
+    rows = await db.fetch(
+        f"SELECT {_PAYMENT} FROM payments WHERE pay_token = ANY($1::text[])", pay_tokens
+    )
+    return {row["pay_token"]: row for row in rows}
+
+
+async def whole(db: Connection, payment_ids: Sequence[UUID]) -> dict[UUID, Record]:
+    """Payments with their histories."""
+    rows = await db.fetch(
+        f"""
+        SELECT {_PAYMENT}, (
+            SELECT json_agg(json_build_object('at', at, 'what', what, 'amount', amount) ORDER BY s.id)
+            FROM payment_steps s WHERE payment_id = payments.id
+        ) AS steps
+        FROM payments WHERE id = ANY($1::uuid[])
+        """,
+        payment_ids,
+    )
+    return {row["id"]: row for row in rows}
 
 
 async def payments(
@@ -309,14 +327,13 @@ async def look_later(db: Connection, payment_id: UUID) -> None:
     )
 
 
-async def note_event(db: Connection, id: str, type: str, payment_id: UUID) -> None:
-    """We have acted upon this webhook."""
+async def note_events(db: Connection, events: Sequence[tuple[str, str, UUID]]) -> None:
+    """We have acted upon these webhooks: id, type, payment."""
     await db.execute(
-        "INSERT INTO provider_events (id, type, payment_id) VALUES ($1, $2, $3)"
+        "INSERT INTO provider_events (id, type, payment_id)"
+        " SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[]) ORDER BY 1"
         " ON CONFLICT DO NOTHING",
-        id,
-        type,
-        payment_id,
+        *map(list, zip(*events, strict=True)),
     )
 
 
@@ -367,49 +384,41 @@ async def insert_step(
     )
 
 
-async def steps(db: Connection, payment_id: UUID) -> list[Record]:
-    """Everything that happened to a payment, in order."""
-    return await db.fetch(
-        "SELECT at, what, amount, currency FROM payment_steps WHERE payment_id = $1 ORDER BY id",
-        payment_id,
-    )
-
-
-async def insert_webhook(
-    db: Connection, id: UUID, payment_id: UUID, type: str, body: bytes
-) -> None:
-    """A webhook to be delivered."""
+async def insert_webhooks(db: Connection, sent: Sequence[tuple[UUID, UUID, str, bytes]]) -> None:
+    """Webhooks to be delivered: id, payment, type, body."""
     await db.execute(
-        "INSERT INTO webhook_deliveries (id, payment_id, type, body) VALUES ($1, $2, $3, $4)",
-        id,
-        payment_id,
-        type,
-        body,
+        "INSERT INTO webhook_deliveries (id, payment_id, type, body)"
+        " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[])",
+        *map(list, zip(*sent, strict=True)),
     )
 
 
-async def webhook_to_deliver(db: Connection, id: UUID, *, again: bool) -> bytes | None:
-    """The body of a webhook; None where it has been delivered, unless it is to be sent again."""
-    return await db.fetchval(
-        "SELECT body FROM webhook_deliveries WHERE id = $1 AND (delivered_at IS NULL OR $2)",
-        id,
-        again,
+async def webhooks(db: Connection, ids: Sequence[UUID]) -> dict[UUID, Record]:
+    """Webhooks that were or will be delivered."""
+    rows = await db.fetch(
+        "SELECT id, body, delivered_at FROM webhook_deliveries WHERE id = ANY($1::uuid[])", ids
     )
+    return {row["id"]: row for row in rows}
 
 
-async def mark_webhook(db: Connection, id: UUID, answer: str, *, delivered: bool) -> None:
-    """Note one try and what came of it."""
+async def mark_webhooks(db: Connection, tried: Sequence[tuple[UUID, str, bool]]) -> None:
+    """Note a try of each and what came of it: id, answer, whether that was yes."""
     await db.execute(
         """
-        UPDATE webhook_deliveries SET
-            attempts = attempts + 1,
-            last_answer = $2,
-            delivered_at = coalesce(delivered_at, CASE WHEN $3 THEN dvor_now() END)
-        WHERE id = $1
+        UPDATE webhook_deliveries AS w SET
+            attempts = attempts + tries,
+            last_answer = answer,
+            delivered_at = coalesce(delivered_at, CASE WHEN taken THEN dvor_now() END)
+        FROM (
+            SELECT id, count(*) AS tries, bool_or(taken) AS taken,
+                (array_agg(answer ORDER BY position DESC))[1] AS answer
+            FROM unnest($1::uuid[], $2::text[], $3::bool[]) WITH ORDINALITY
+                AS t (id, answer, taken, position)
+            GROUP BY id
+        ) AS tried
+        WHERE w.id = tried.id
         """,
-        id,
-        answer,
-        delivered,
+        *map(list, zip(*tried, strict=True)),
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from dvor.contracts.earnings import (
@@ -33,9 +34,10 @@ from dvor.contracts.payments import (
     UnknownWebhook,
 )
 from dvor.kernel import clock
+from dvor.kernel.batch import GroupCommit, reader
 from dvor.kernel.caller import Role, current, require_role, require_service, require_user
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Database, Record
+from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.errors import Conflict, InvalidFields, Unavailable
 from dvor.kernel.ids import derived, new
 from dvor.kernel.messages import PageRequest
@@ -50,6 +52,7 @@ from dvor.services.payments.providers import (
     State,
 )
 from dvor.services.payments.providers.simulator import Simulator
+from dvor.services.payments.sent import Sent
 from dvor.services.payments.settlement import Settlement, known, nothing_new
 from dvor.services.payments.tasks import (
     BankWebhook,
@@ -60,6 +63,8 @@ from dvor.services.payments.tasks import (
 
 TOKEN_BYTES = 32
 """Randomness of the secret address of a hosted page: 256 bits."""
+WAITING_MAX = 5000
+"""So many may wait for one kind of reading or writing."""
 LOOKS_AT_ONCE = 100
 """Payments that are asked about by one run of the timer."""
 
@@ -72,6 +77,12 @@ class PaymentsService:
     def __init__(self, db: Database, settings: Settings) -> None:
         self.db = db
         self.settings = settings
+        self._whole = reader(partial(queries.whole, db), queue_max=WAITING_MAX)
+        self._of_tokens = reader(partial(queries.of_tokens, db), queue_max=WAITING_MAX)
+        self._requested = GroupCommit(db, "payments.requested", queue_max=WAITING_MAX)
+        self._asked = GroupCommit(db, "payments.asked", queue_max=WAITING_MAX)
+        self._heard = GroupCommit(db, "payments.heard", queue_max=WAITING_MAX)
+        self.sent = Sent(db, queries.webhooks, queries.mark_webhooks)
         self.bank = Simulator(db, settings)
         self.provider: Provider = self.bank
         self.settlement = Settlement(db, self.provider)
@@ -80,8 +91,9 @@ class PaymentsService:
     async def request(self, request: PaymentRequest) -> Payment:
         """Ask for money; the order's one payment, however often it is asked for."""
         require_service(*rules.SERVICES)
-        shares = ((share.seller_id, share.amount) for share in request.shares)
-        async with self.db.tx("payments.requested") as tx:
+        shares = [(share.seller_id, share.amount) for share in request.shares]
+
+        async def write(tx: Tx) -> Record | None:
             row = await queries.insert_payment(
                 tx,
                 id=new(),
@@ -96,27 +108,24 @@ class PaymentsService:
                 commission_bp=self.settings.commission_basis_points,
                 shares=ledger.whole(request.amount.amount, shares),
             )
-            if row is not None:
-                return views.payment(row)
-            row = await queries.payment_of_order(tx, request.order_id)
+            return row or await queries.payment_of_order(tx, request.order_id)
+
+        row = await self._requested.run(write)
         if row is None or (row["payer_id"], views.money(row)) != (request.payer_id, request.amount):
             raise Conflict
         return views.payment(row)
 
     async def payment(self, payment_id: UUID) -> PaymentHistory:
         """A payment with its history, of one moment; services hear what the provider says now."""
-        if current().service in rules.SERVICES:
-            row = known(await queries.payment(self.db, payment_id))
-            if row["underway"]:
-                with suppress(Unavailable):  # what we know is true as far as it goes
-                    await self.settlement.look(row)
-        async with self.db.snapshot() as db:
-            row = await queries.payment(db, payment_id)
-            # Strangers cannot tell a foreign payment from none.
-            if row is None or not rules.may_see(current(), row["payer_id"]):
-                raise UnknownPayment
-            steps = await queries.steps(db, payment_id)
-        return PaymentHistory(payment=views.payment(row), steps=tuple(map(views.step, steps)))
+        row = (await self._whole.ask([payment_id])).get(payment_id)
+        # Strangers cannot tell a foreign payment from none.
+        if row is None or not rules.may_see(current(), row["payer_id"]):
+            raise UnknownPayment
+        if current().service in rules.SERVICES and row["underway"]:
+            with suppress(Unavailable):  # what we know is true as far as it goes
+                await self.settlement.look(row)
+                row = (await self._whole.ask([payment_id]))[payment_id]
+        return PaymentHistory(payment=views.payment(row), steps=views.history(row))
 
     async def payments(self, search: PaymentSearch) -> PaymentPage:
         """One's own payments, or everybody's."""
@@ -136,7 +145,7 @@ class PaymentsService:
         return views.payment(await self._of_token(pay_token), paying=True)
 
     async def _of_token(self, pay_token: str) -> Record:
-        return known(await queries.payment_of_token(self.db, pay_token))
+        return known((await self._of_tokens.ask([pay_token])).get(pay_token))
 
     async def submit_card(self, pay_token: str, card_number: str) -> Payment:
         """Try a card: the provider decides, then the row follows."""
@@ -146,7 +155,9 @@ class PaymentsService:
         if not self.provider.readable(card_number):
             raise InvalidFields(problems={"card_number": "not the number of a card"})
         silence = timedelta(seconds=self.settings.provider_silence_seconds)
-        row = await queries.asking(self.db, pay_token, self.provider.name, silence)
+        row = await self._asked.run(
+            lambda tx: queries.asking(tx, pay_token, self.provider.name, silence)
+        )
         if row is None:
             return self._ended(await self._of_token(pay_token))
         try:
@@ -196,7 +207,7 @@ class PaymentsService:
         if standing is None:
             raise UnknownPayment
         if nothing_new(row, standing):  # as most often: the answer to our own call came first
-            await queries.note_event(self.db, news.id, news.type, row["id"])
+            await self._heard.run(partial(_note, (news.id, news.type, row["id"])))
         else:
             await self.settlement.follow(row, standing, event=(news.id, news.type))
 
@@ -244,6 +255,14 @@ class PaymentsService:
         row = known(await queries.payment(self.db, payment_id))
         return views.payment(await self.settlement.refund(row, amount, key, reason, shares))
 
+    async def stop(self) -> None:
+        """Answer those who wait."""
+        for waiting in (self._whole, self._of_tokens, self._requested, self._asked, self._heard):
+            await waiting.close()
+        await self.settlement.close()
+        await self.bank.close()
+        await self.sent.close()
+
     async def balances(self) -> Balances:
         return await self.earnings.balances()
 
@@ -280,6 +299,10 @@ class PaymentsService:
         with suppress(Unavailable):  # it is asked again later
             await self.settlement.look(row)
         await queries.look_later(self.db, row["id"])
+
+
+async def _note(event: tuple[str, str, UUID], tx: Tx) -> None:
+    tx.gather(queries.note_events, event)
 
 
 def _charge(row: Record) -> Charge:

@@ -21,6 +21,7 @@ from dvor.contracts.payments import (
     Webhook,
 )
 from dvor.kernel import clock, telemetry
+from dvor.kernel.batch import GroupCommit
 from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.errors import Conflict, InvalidFields, Unavailable
 from dvor.kernel.ids import derived, new
@@ -44,6 +45,16 @@ from dvor.services.payments.tasks import (
 
 LOG = telemetry.log("payments")
 
+MOVES_MAX = 5000
+"""So many payments may wait to be moved on in one way."""
+FOLLOWING = (
+    "payments.authorised",
+    "payments.declined",
+    "payments.captured",
+    "payments.voided",
+    "payments.followed",
+)
+"""Transactions that take over what the provider says: of each kind of reason to ask it."""
 RESCUE_AFTER = timedelta(seconds=10)
 """A refund whose request ended in between is taken up by a task after this."""
 
@@ -65,6 +76,12 @@ class Settlement:
     def __init__(self, db: Database, provider: Provider) -> None:
         self.db = db
         self.provider = provider
+        self._commits = {name: GroupCommit(db, name, queue_max=MOVES_MAX) for name in FOLLOWING}
+
+    async def close(self) -> None:
+        """Take no more; what was begun is written first."""
+        for commit in self._commits.values():
+            await commit.close()
 
     async def ask(self, row: Record) -> Standing | None:
         """Where a payment stands at the provider. Raises Unavailable."""
@@ -90,10 +107,11 @@ class Settlement:
     ) -> Record:
         """Take over what the provider says; answers the payment as it then is.
 
-        `before`: as it was read, at any time. `name`: of the transaction, for tests of crashes.
+        `before`: as it was read, at any time. `name`: one of FOLLOWING.
         """
         payment_id = before["id"]
-        async with self.db.tx(name) as tx:
+
+        async def write(tx: Tx) -> Record:
             row = None
             if before["status"] == PaymentStatus.REQUESTED:
                 row = await _follow_opening(tx, payment_id, standing)
@@ -104,8 +122,10 @@ class Settlement:
             if standing.state is State.VOIDED:
                 row = await note_void(tx, payment_id) or row
             if event is not None:
-                await queries.note_event(tx, *event, payment_id)
-            row = row or known(await queries.payment(tx, payment_id))
+                tx.gather(queries.note_events, (*event, payment_id))
+            return row or known(await queries.payment(tx, payment_id))
+
+        row = await self._commits[name].run(write)
         if row["status"] == PaymentStatus.VOIDED and standing.state is State.AUTHORISED:
             await self._let_stray_money_go(row)
         return row
@@ -215,8 +235,7 @@ class Settlement:
         ):
             raise RefundTooLarge
         postings = ledger.refund_asked(parts, left, row["commission_bp"])
-        id = derived(key, "refund_asked")
-        await books.post(tx, id, "refund_asked", row["id"], row["currency"], postings)
+        await books.post(tx, [_transaction(key, "refund_asked", row, postings)])
 
     async def finish_refund(self, refund: Record) -> Record:
         """Ask the provider, unless it is known how the refund ended."""
@@ -244,8 +263,7 @@ class Settlement:
                 row = known(await queries.all_refunded(tx, row["id"]))
                 await step(tx, row, "refunded", refund["amount"])
                 postings = ledger.refunded(refund["amount"])
-                id = derived(refund["key"], "refunded")
-                await books.post(tx, id, "refunded", row["id"], row["currency"], postings)
+                await books.post(tx, [_transaction(refund["key"], "refunded", row, postings)])
                 amount = Money(amount=refund["amount"], currency=row["currency"])
                 tx.emit(
                     PaymentRefunded(order_id=row["order_id"], payment_id=row["id"], amount=amount)
@@ -260,8 +278,8 @@ class Settlement:
                 asked = await books.postings(tx, derived(refund["key"], "refund_asked"))
                 back = {seller: -part for seller, part in ledger.parts_of(asked).items()}
                 await books.give_back(tx, row["id"], back)
-                id, undone = derived(refund["key"], "refund_failed"), ledger.reversed_(asked)
-                await books.post(tx, id, "refund_failed", row["id"], row["currency"], undone)
+                undone = ledger.reversed_(asked)
+                await books.post(tx, [_transaction(refund["key"], "refund_failed", row, undone)])
                 await step(tx, row, "refund_failed", refund["amount"])
 
 
@@ -317,8 +335,7 @@ async def note_capture(tx: Tx, payment_id: UUID, amount: int) -> Record | None:
         shares = ledger.split(amount, shares)
         await books.shrink_shares(tx, payment_id, shares)
     postings = ledger.captured(shares, row["commission_bp"])
-    id = derived(payment_id, "captured")
-    await books.post(tx, id, "captured", payment_id, row["currency"], postings)
+    tx.gather(books.post, _transaction(payment_id, "captured", row, postings))
     taken = Money(amount=amount, currency=row["currency"])
     tx.emit(PaymentCaptured(order_id=row["order_id"], payment_id=payment_id, amount=taken))
     return row
@@ -365,7 +382,16 @@ async def _post_dispute(tx: Tx, row: Record, what: str) -> None:
         await books.give_back(tx, row["id"], back)
     else:
         postings = ledger.dispute_lost(ledger.parts_of(opened))
-    await books.post(tx, derived(row["id"], what), what, row["id"], row["currency"], postings)
+    await books.post(tx, [_transaction(row["id"], what, row, postings)])
+
+
+def _transaction(
+    cause: UUID, what: str, payment: Record, postings: list[ledger.Posting]
+) -> ledger.Transaction:
+    """What happened to a payment, under an identifier that follows from its cause."""
+    return ledger.Transaction(
+        derived(cause, what), what, payment["id"], payment["currency"], postings
+    )
 
 
 async def step(tx: Tx, row: Record, what: str, amount: int) -> None:
@@ -378,7 +404,7 @@ async def tell(tx: Tx, row: Record, what: str) -> None:
     webhook_id = new()
     webhook = Webhook(type=f"payment.{what}", payment_id=row["id"], order_id=row["order_id"])
     body = webhook.model_dump_json().encode()
-    await queries.insert_webhook(tx, webhook_id, row["id"], webhook.type, body)
+    tx.gather(queries.insert_webhooks, (webhook_id, row["id"], webhook.type, body))
     tx.enqueue(deliver_webhook, DeliverWebhook(webhook_id=webhook_id), key=str(webhook_id))
 
 

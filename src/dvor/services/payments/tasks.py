@@ -6,8 +6,6 @@ from uuid import UUID
 from dvor.kernel import clock, outbound, points, webhooks
 from dvor.kernel.messages import Count, Message
 from dvor.kernel.tasks import task, timer
-from dvor.services.payments import queries
-from dvor.services.payments.providers import simulator_queries
 
 if TYPE_CHECKING:
     from dvor.services.payments.service import PaymentsService
@@ -50,16 +48,17 @@ class NotDelivered(Exception):
 @task(timeout_seconds=ANSWER_TIMEOUT_SECONDS + 5, attempts_max=TRIES_MAX)
 async def deliver_webhook(service: "PaymentsService", work: DeliverWebhook) -> None:
     """Send a webhook until somebody says 2xx. The receiver knows repeated ones by their id."""
-    body = await queries.webhook_to_deliver(service.db, work.webhook_id, again=work.again)
-    if body is None:
+    row = await service.sent.webhook(work.webhook_id)
+    if row is None or (row["delivered_at"] is not None and not work.again):
         return
+    body = row["body"]
     newest = webhooks.secrets_of("payments", *service.settings.secrets)[0]
     headers = webhooks.sign(newest, str(work.webhook_id), clock.now(), body)
     headers["content-type"] = "application/json"
     points.reached("webhook.before_post")
     answer, delivered = await _post(service.settings.webhook_url, body, headers)
     points.reached("webhook.after_post")
-    await queries.mark_webhook(service.db, work.webhook_id, answer, delivered=delivered)
+    await service.sent.tried(work.webhook_id, answer, taken=delivered)
     points.reached("webhook.after_marking")
     if not delivered:
         raise NotDelivered(answer)
@@ -68,12 +67,12 @@ async def deliver_webhook(service: "PaymentsService", work: DeliverWebhook) -> N
 @task(timeout_seconds=ANSWER_TIMEOUT_SECONDS + 5, attempts_max=TRIES_MAX)
 async def send_bank_webhook(service: "PaymentsService", work: BankWebhook) -> None:
     """The simulated bank sends a webhook until we say 2xx."""
-    row = await simulator_queries.webhook(service.db, work.webhook_id)
+    row = await service.bank.sent.webhook(work.webhook_id)
     if row is None or (row["delivered_at"] is not None and not work.copy_number):
         return
     headers = service.bank.sign(str(work.webhook_id), row["body"])
     answer, delivered = await _post(service.settings.bank_webhook_url, row["body"], headers)
-    await simulator_queries.mark_webhook(service.db, work.webhook_id, answer, delivered=delivered)
+    await service.bank.sent.tried(work.webhook_id, answer, taken=delivered)
     if not delivered:
         raise NotDelivered(answer)
 

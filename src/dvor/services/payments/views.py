@@ -46,9 +46,16 @@ def _action_path(row: Record) -> str:
     return f"/pay/{row['pay_token']}/confirm" if on_our_page else row["action_path"]
 
 
-def step(row: Record) -> PaymentStep:
-    """One entry of a history."""
-    return PaymentStep(at=row["at"], what=row["what"], amount=money(row))
+def history(row: Record) -> tuple[PaymentStep, ...]:
+    """Everything that happened to a payment, in order."""
+    return tuple(
+        PaymentStep(
+            at=datetime.fromisoformat(step["at"]),
+            what=step["what"],
+            amount=Money(amount=step["amount"], currency=row["currency"]),
+        )
+        for step in row["steps"] or ()
+    )
 
 
 def before(cursor: str | None) -> UUID | None:

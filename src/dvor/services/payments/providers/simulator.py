@@ -7,8 +7,10 @@ answers, its signed webhooks and by asking.
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from dvor.kernel import clock, webhooks
+from dvor.kernel.batch import GroupCommit, reader
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.ids import derived
@@ -25,6 +27,7 @@ from dvor.services.payments.providers import (
 )
 from dvor.services.payments.providers import simulator_queries as queries
 from dvor.services.payments.rules import Verdict
+from dvor.services.payments.sent import Sent
 from dvor.services.payments.tasks import (
     BankWebhook,
     BankWork,
@@ -34,6 +37,8 @@ from dvor.services.payments.tasks import (
     send_bank_webhook,
 )
 
+CALLS_MAX = 5000
+"""So many calls of one kind may wait."""
 COPIES = 3
 """How often a duplicated webhook is sent."""
 STALE_AFTER = timedelta(seconds=3)
@@ -51,7 +56,18 @@ class Simulator:
 
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
+        self._standings = reader(partial(queries.payments, db), queue_max=CALLS_MAX)
+        self._authorised = GroupCommit(db, "bank.authorised", queue_max=CALLS_MAX)
+        self._captured = GroupCommit(db, "bank.captured", queue_max=CALLS_MAX)
+        self.sent = Sent(db, queries.webhooks, queries.mark_webhooks)
         self._secrets = webhooks.secrets_of("bank", *settings.secrets)
+
+    async def close(self) -> None:
+        """Answer those who wait."""
+        await self._standings.close()
+        await self._authorised.close()
+        await self._captured.close()
+        await self.sent.close()
 
     def readable(self, method: str) -> bool:
         """Whether this can be the number of a card."""
@@ -60,7 +76,8 @@ class Simulator:
     async def authorise(self, charge: Charge, method: str, key: str) -> Standing:
         """Decide by the number of the card."""
         verdict = rules.verdict(method)
-        async with self._db.tx("bank.authorised") as tx:
+
+        async def decide(tx: Tx) -> Record | None:
             row = None
             if await queries.claim(tx, key, charge.reference, "authorise"):
                 row = await queries.decide(
@@ -71,28 +88,30 @@ class Simulator:
                     rules.digits(method)[-4:],
                     1 if verdict in rules.DECLINED else 0,
                 )
-            if row is not None:
-                await self._follow_up(tx, row, verdict)
-            else:
-                row = await queries.payment(tx, charge.reference)
+            if row is None:
+                return await queries.payment(tx, charge.reference)
+            self._follow_up(tx, row, verdict)
+            return row
+
+        row = await self._authorised.run(decide)
         if row is None or State(row["state"]) in (State.VOIDED, State.CAPTURED):
             raise Refused(charge.reference)
         if verdict is Verdict.TIMEOUT:
             raise OutcomeUnknown(charge.reference)
         return _answered(row)
 
-    async def _follow_up(self, tx: Tx, row: Record, verdict: Verdict) -> None:
+    def _follow_up(self, tx: Tx, row: Record, verdict: Verdict) -> None:
         """What is told of a decision, and when."""
         match verdict:
             case Verdict.APPROVED | Verdict.PARTIAL | Verdict.CHARGEBACK:
-                await self._tell(tx, row, "authorised")
+                self._tell(tx, row, "authorised")
             case Verdict.DECLINED | Verdict.UNKNOWN:
-                await self._tell(tx, row, "declined")
+                self._tell(tx, row, "declined")
             case Verdict.DUPLICATE:
-                await self._tell(tx, row, "authorised", copies=COPIES)
+                self._tell(tx, row, "authorised", copies=COPIES)
             case Verdict.OUT_OF_ORDER:
-                await self._tell(tx, row, "authorised")
-                await self._tell(tx, row, "processing", at=clock.now() + STALE_AFTER)
+                self._tell(tx, row, "authorised")
+                self._tell(tx, row, "processing", at=clock.now() + STALE_AFTER)
             case Verdict.LATE:
                 at = row["expires_at"] + LATE_AFTER
                 work = BankWork(reference=row["reference"])
@@ -106,33 +125,38 @@ class Simulator:
         async with self._db.tx("bank.confirmed") as tx:
             row = await queries.move(tx, reference, State.ACTION, after, 0 if accepted else 1)
             if row is not None:
-                await self._tell(tx, row, "authorised" if accepted else "declined")
+                self._tell(tx, row, "authorised" if accepted else "declined")
 
     async def decide_late(self, reference: str) -> None:
         """What took long is decided. For tasks."""
         async with self._db.tx("bank.decided") as tx:
             row = await queries.move(tx, reference, State.PROCESSING, State.AUTHORISED)
             if row is not None:
-                await self._tell(tx, row, "authorised")
+                self._tell(tx, row, "authorised")
 
     async def capture(self, reference: str, amount: int, key: str, *, final: bool) -> Standing:
         """Take money that is set aside; of some cards only half of it comes."""
-        async with self._db.tx("bank.captured") as tx:
+
+        async def take(tx: Tx) -> Record | None:
             row = await queries.payment(tx, reference)
             if row is None:
-                raise Refused(reference)
+                return None
             short = row["outcome"] == Verdict.PARTIAL and amount > 1
             taken = amount // 2 if short else amount
-            if await queries.claim(tx, key, reference, "capture", taken):
-                row = await queries.capture(tx, reference, taken, final=final)
-                if row is None:
-                    raise Refused(reference)
-                if row["outcome"] == Verdict.CHARGEBACK:
-                    at = clock.now() + DISPUTED_AFTER
-                    tx.enqueue(
-                        open_dispute, BankWork(reference=reference), key=reference, run_at=at
-                    )
-            return await self._standing(tx, reference)
+            if not await queries.claim(tx, key, reference, "capture", taken):
+                return await queries.payment(tx, reference)  # as its twin has left it
+            row = await queries.capture(tx, reference, taken, final=final)
+            if row is None:
+                raise Refused(reference)
+            if row["outcome"] == Verdict.CHARGEBACK:
+                at = clock.now() + DISPUTED_AFTER
+                tx.enqueue(open_dispute, BankWork(reference=reference), key=reference, run_at=at)
+            return row
+
+        row = await self._captured.run(take)
+        if row is None:
+            raise Refused(reference)
+        return _standing(row)
 
     async def void(self, reference: str, key: str) -> Standing:
         """Let go what is set aside."""
@@ -151,7 +175,7 @@ class Simulator:
 
     async def retrieve(self, reference: str) -> Standing | None:
         """Where a payment stands."""
-        row = await queries.payment(self._db, reference)
+        row = (await self._standings.ask([reference])).get(reference)
         return _standing(row) if row else None
 
     async def open_dispute(self, reference: str) -> None:
@@ -159,7 +183,7 @@ class Simulator:
         async with self._db.tx("bank.disputed") as tx:
             row = await queries.open_dispute(tx, reference)
             if row is not None:
-                await self._tell(tx, row, "disputed")
+                self._tell(tx, row, "disputed")
                 at = clock.now() + DISPUTE_LASTS
                 tx.enqueue(decide_dispute, BankWork(reference=reference), key=reference, run_at=at)
 
@@ -168,7 +192,7 @@ class Simulator:
         async with self._db.tx("bank.dispute_decided") as tx:
             row = await queries.close_dispute(tx, reference, won=won)
             if row is not None:
-                await self._tell(tx, row, "dispute_won" if won else "dispute_lost")
+                self._tell(tx, row, "dispute_won" if won else "dispute_lost")
 
     def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> News | None:
         """A webhook of the bank: Standard Webhooks."""
@@ -184,13 +208,14 @@ class Simulator:
         headers = webhooks.sign(self._secrets[0], webhook_id, clock.now(), body)
         return headers | {"content-type": "application/json"}
 
-    async def _tell(
+    def _tell(
         self, tx: Tx, row: Record, what: str, *, at: datetime | None = None, copies: int = 1
     ) -> None:
         type = f"payment.{what}"
         webhook_id = derived("bank", row["reference"], type, row["declines"])
         body = json.dumps({"type": type, "reference": row["reference"]}).encode()
-        await queries.insert_webhook(tx, webhook_id, row, type, body)
+        webhook = (webhook_id, row["reference"], type, row["description"], body)
+        tx.gather(queries.insert_webhooks, webhook)
         for copy in range(copies):
             work = BankWebhook(webhook_id=webhook_id, copy_number=copy)
             tx.enqueue(send_bank_webhook, work, key=f"{webhook_id} {copy}", run_at=at)

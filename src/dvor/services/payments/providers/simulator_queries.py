@@ -1,5 +1,6 @@
 """All SQL of the simulated bank. Its tables are its own: no statement here touches ours."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from dvor.kernel.db import Connection, Record
@@ -8,6 +9,12 @@ from dvor.services.payments.providers import Charge
 _PAYMENT = """
     reference, amount, currency, description, expires_at, state, outcome, captured, refunded,
     disputed, dispute, declines, card_ending
+"""
+_REFUNDS = """
+    ARRAY(
+        SELECT key FROM bank_calls
+        WHERE bank_calls.reference = bank_payments.reference AND operation = 'refund'
+    ) AS refunds
 """
 
 
@@ -25,18 +32,20 @@ async def claim(db: Connection, key: str, reference: str, operation: str, amount
     )
 
 
-async def payment(db: Connection, reference: str) -> Record | None:
-    """A payment, with the keys of its refunds."""
-    return await db.fetchrow(
+async def payments(db: Connection, references: Sequence[str]) -> dict[str, Record]:
+    """Payments, with the keys of their refunds."""
+    rows = await db.fetch(
         f"""
-        SELECT {_PAYMENT}, ARRAY(
-            SELECT key FROM bank_calls
-            WHERE bank_calls.reference = bank_payments.reference AND operation = 'refund'
-        ) AS refunds
-        FROM bank_payments WHERE reference = $1
+        SELECT {_PAYMENT}, {_REFUNDS} FROM bank_payments WHERE reference = ANY($1::text[])
         """,
-        reference,
+        references,
     )
+    return {row["reference"]: row for row in rows}
+
+
+async def payment(db: Connection, reference: str) -> Record | None:
+    """One of them."""
+    return (await payments(db, [reference])).get(reference)
 
 
 async def decide(
@@ -90,7 +99,7 @@ async def capture(db: Connection, reference: str, amount: int, *, final: bool) -
         UPDATE bank_payments SET captured = captured + $2,
             state = CASE WHEN $3 OR captured + $2 = amount THEN 'captured' ELSE state END
         WHERE reference = $1 AND state = 'authorised' AND captured + $2 <= amount
-        RETURNING {_PAYMENT}
+        RETURNING {_PAYMENT}, {_REFUNDS}
         """,
         reference,
         amount,
@@ -148,33 +157,41 @@ async def close_dispute(db: Connection, reference: str, *, won: bool) -> Record 
     )
 
 
-async def insert_webhook(db: Connection, id: UUID, payment: Record, type: str, body: bytes) -> None:
-    """A webhook to be sent."""
+async def insert_webhooks(
+    db: Connection, sent: Sequence[tuple[UUID, str, str, str, bytes]]
+) -> None:
+    """Webhooks to be sent: id, payment, type, description, body."""
     await db.execute(
         "INSERT INTO bank_webhooks (id, reference, type, description, body)"
-        " VALUES ($1, $2, $3, $4, $5)",
-        id,
-        payment["reference"],
-        type,
-        payment["description"],
-        body,
+        " SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[])",
+        *map(list, zip(*sent, strict=True)),
     )
 
 
-async def webhook(db: Connection, id: UUID) -> Record | None:
-    """A webhook."""
-    return await db.fetchrow("SELECT * FROM bank_webhooks WHERE id = $1", id)
+async def webhooks(db: Connection, ids: Sequence[UUID]) -> dict[UUID, Record]:
+    """Webhooks that were or will be sent."""
+    rows = await db.fetch(
+        "SELECT id, body, delivered_at FROM bank_webhooks WHERE id = ANY($1::uuid[])", ids
+    )
+    return {row["id"]: row for row in rows}
 
 
-async def mark_webhook(db: Connection, id: UUID, answer: str, *, delivered: bool) -> None:
-    """Note one try and what came of it."""
+async def mark_webhooks(db: Connection, tried: Sequence[tuple[UUID, str, bool]]) -> None:
+    """Note a try of each and what came of it: id, answer, whether that was yes."""
     await db.execute(
         """
-        UPDATE bank_webhooks SET attempts = attempts + 1, last_answer = $2,
-            delivered_at = coalesce(delivered_at, CASE WHEN $3 THEN dvor_now() END)
-        WHERE id = $1
+        UPDATE bank_webhooks AS w SET
+            attempts = attempts + tries,
+            last_answer = answer,
+            delivered_at = coalesce(delivered_at, CASE WHEN taken THEN dvor_now() END)
+        FROM (
+            SELECT id, count(*) AS tries, bool_or(taken) AS taken,
+                (array_agg(answer ORDER BY position DESC))[1] AS answer
+            FROM unnest($1::uuid[], $2::text[], $3::bool[]) WITH ORDINALITY
+                AS t (id, answer, taken, position)
+            GROUP BY id
+        ) AS tried
+        WHERE w.id = tried.id
         """,
-        id,
-        answer,
-        delivered,
+        *map(list, zip(*tried, strict=True)),
     )
