@@ -18,8 +18,11 @@ from tests.crashes.points import CALLS, OTHERS, POINTS, RARE
 from tests.simulation.checks import cancel, facts, pay, place, wind_up, wrong
 from tests.simulation.stage import Stage
 
-ELSEWHERE = ("answer.", "inventory.", "mail.after_send", "mail.before_send", "orders.cart_")
-"""Of HTTP, of the engine's own lanes, of a mail server, of carts: only whole processes get there."""
+ELSEWHERE = (
+    *("answer.", "inventory.", "Identity.contacts."),
+    *("mail.after_send", "mail.before_send", "orders.cart_"),
+)
+"""Of HTTP, of lanes that work for many, of a mail server, of carts: only whole processes get there."""
 NOT_HERE = ("orders.guest_cart_joined.", "orders.delivered.")
 HERE = [point for point in (*POINTS, *RARE) if not point.startswith((*ELSEWHERE, *NOT_HERE))]
 

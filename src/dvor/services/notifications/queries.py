@@ -6,6 +6,7 @@ from uuid import UUID
 
 from dvor.kernel.db import Connection, Record
 from dvor.kernel.ids import new
+from dvor.services.notifications.letters import Letter
 
 _MAIL = "id, message_id, sender, recipient, subject, text, html, sent_at"
 
@@ -84,22 +85,24 @@ async def mark_read(db: Connection, recipient_id: UUID, ids: Sequence[UUID]) -> 
     )
 
 
-async def to_mail(db: Connection, notification_id: UUID) -> Record | None:
-    """What is still to be mailed; None where that was done or can never be."""
-    return await db.fetchrow(
+async def to_mail(db: Connection, ids: Sequence[UUID]) -> dict[UUID, Record]:
+    """Those of these notifications that are still to be mailed, and can be."""
+    rows = await db.fetch(
         """
         SELECT id, recipient_id, topic, subject_id, details FROM notifications
-        WHERE id = $1 AND mailed_at IS NULL AND mail_problem = ''
+        WHERE id = ANY($1::uuid[]) AND mailed_at IS NULL AND mail_problem = ''
         """,
-        notification_id,
+        ids,
     )
+    return {row["id"]: row for row in rows}
 
 
-async def mark_mailed(db: Connection, notification_id: UUID) -> None:
-    """The mail is out."""
+async def mark_mailed(db: Connection, ids: Sequence[UUID]) -> None:
+    """Their mails are out."""
     await db.execute(
-        "UPDATE notifications SET mailed_at = dvor_now() WHERE id = $1 AND mailed_at IS NULL",
-        notification_id,
+        "UPDATE notifications SET mailed_at = dvor_now()"
+        " WHERE id = ANY($1::uuid[]) AND mailed_at IS NULL",
+        ids,
     )
 
 
@@ -112,32 +115,29 @@ async def mark_unmailable(db: Connection, notification_id: UUID, problem: str) -
     )
 
 
-async def catch_mail(
-    db: Connection,
-    notification_id: UUID,
-    *,
-    message_id: str,
-    sender: str,
-    recipient: str,
-    subject: str,
-    text: str,
-    html: str,
-) -> None:
-    """Keep a mail in the mailbox; the same one again changes nothing."""
+async def catch_mails(db: Connection, mails: Sequence[tuple[UUID, Letter]]) -> None:
+    """Keep the mails of notifications in the mailbox; the same ones again change nothing."""
+    rows = [
+        (
+            new(),
+            of,
+            mail.message_id,
+            mail.sender,
+            mail.recipient,
+            mail.subject,
+            mail.text,
+            mail.html,
+        )
+        for of, mail in mails
+    ]
     await db.execute(
         """
         INSERT INTO mails (id, notification_id, message_id, sender, recipient, subject, text, html)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
+                             $7::text[], $8::text[])
         ON CONFLICT ON CONSTRAINT caught_once DO NOTHING
         """,
-        new(),
-        notification_id,
-        message_id,
-        sender,
-        recipient,
-        subject,
-        text,
-        html,
+        *map(list, zip(*rows, strict=True)),
     )
 
 

@@ -1,9 +1,11 @@
 """Notifications: what a person was told, and the mailbox of development."""
 
+from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from dvor.contracts.catalog import Catalog, QuoteLine
-from dvor.contracts.identity import Identity
+from dvor.contracts.identity import Contact, Identity
 from dvor.contracts.notifications import (
     Mail,
     MailPage,
@@ -13,6 +15,7 @@ from dvor.contracts.notifications import (
     Unread,
 )
 from dvor.contracts.waiting import Waiting
+from dvor.kernel.batch import GroupCommit, reader
 from dvor.kernel.caller import require_service, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record
@@ -20,6 +23,9 @@ from dvor.kernel.errors import InvalidFields, NotFound, Refusal
 from dvor.kernel.messages import PageRequest
 from dvor.services.notifications import queries
 from dvor.services.notifications.wording import Details, path, wording
+
+MAILS_MAX = 1000
+"""So many mails may be under way in one process."""
 
 
 class NotificationsService:
@@ -32,6 +38,19 @@ class NotificationsService:
         self.settings = settings
         self.catalog = catalog
         self.identity = identity
+        self.to_mail = reader(partial(queries.to_mail, db), queue_max=MAILS_MAX)
+        self.contacts = reader(self._contacts, queue_max=MAILS_MAX)
+        self.caught = GroupCommit(db, "mail.caught", queue_max=MAILS_MAX)
+
+    async def _contacts(self, user_ids: Sequence[UUID]) -> dict[UUID, Contact]:
+        found = await self.identity.contacts(tuple(user_ids))
+        return {contact.user_id: contact for contact in found.items}
+
+    async def stop(self) -> None:
+        """Answer those who wait."""
+        await self.to_mail.close()
+        await self.contacts.close()
+        await self.caught.close()
 
     async def notifications(self, page: PageRequest) -> NotificationPage:
         """The caller's notifications in the caller's language."""

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from dvor.contracts.identity import Contact
 from dvor.kernel import clock, mail, points
+from dvor.kernel.db import Tx
 from dvor.kernel.messages import Message
 from dvor.kernel.tasks import task
 from dvor.services.notifications import letters, queries
@@ -31,14 +31,13 @@ async def send_mail(service: "NotificationsService", work: SendMail) -> None:
     Between the server's yes and our note of it we may die and send again: the copy has the same
     Message-ID. The other order would lose mails.
     """
-    row = await queries.to_mail(service.db, work.notification_id)
+    row = (await service.to_mail.ask([work.notification_id])).get(work.notification_id)
     if row is None:
         return
-    contacts = await service.identity.contacts((row["recipient_id"],))
-    if not contacts.items:
+    contact = (await service.contacts.ask([row["recipient_id"]])).get(row["recipient_id"])
+    if contact is None:
         await queries.mark_unmailable(service.db, row["id"], "no such person any more")
         return
-    contact: Contact = contacts.items[0]
     letter = letters.letter(
         row["topic"],
         row["subject_id"],
@@ -54,18 +53,11 @@ async def send_mail(service: "NotificationsService", work: SendMail) -> None:
 
 
 async def _catch(service: "NotificationsService", notification_id: UUID, letter: Letter) -> None:
-    async with service.db.tx("mail.caught") as tx:
-        await queries.catch_mail(
-            tx,
-            notification_id,
-            message_id=letter.message_id,
-            sender=letter.sender,
-            recipient=letter.recipient,
-            subject=letter.subject,
-            text=letter.text,
-            html=letter.html,
-        )
-        await queries.mark_mailed(tx, notification_id)
+    async def keep(tx: Tx) -> None:
+        tx.gather(queries.catch_mails, (notification_id, letter))
+        tx.gather(queries.mark_mailed, notification_id)
+
+    await service.caught.run(keep)
 
 
 async def _send(
@@ -80,4 +72,4 @@ async def _send(
         # For good: trying again would bother the server and help nobody.
         await queries.mark_unmailable(service.db, notification_id, str(problem)[:500])
         return
-    await queries.mark_mailed(service.db, notification_id)
+    await queries.mark_mailed(service.db, [notification_id])
