@@ -8,7 +8,6 @@ from uuid import UUID
 from dvor.contracts.catalog import Quote
 from dvor.contracts.inventory import Hold
 from dvor.contracts.orders import OrderSearch, Viewpoint
-from dvor.contracts.payments import Share
 from dvor.kernel import ids
 from dvor.kernel.db import Connection, Record, Tx
 from dvor.kernel.periods import HourRange
@@ -248,6 +247,12 @@ async def order(db: Connection, order_id: UUID) -> Record | None:
     return (await whole(db, [order_id])).get(order_id)
 
 
+async def known(db: Connection, order_ids: Sequence[UUID]) -> dict[UUID, Record]:
+    """Those of these orders that exist."""
+    rows = await db.fetch("SELECT id FROM orders WHERE id = ANY ($1::uuid[])", order_ids)
+    return {row["id"]: row for row in rows}
+
+
 async def state(db: Connection, order_id: UUID) -> Record | None:
     """What the next step of an order depends on."""
     return await db.fetchrow("SELECT * FROM orders WHERE id = $1", order_id)
@@ -266,16 +271,6 @@ async def line_wishes(db: Connection, order_id: UUID) -> list[StoredLine]:
         order_id,
     )
     return [stored(row) for row in rows]
-
-
-async def shares(db: Connection, order_id: UUID) -> tuple[Share, ...]:
-    """What each seller has sold in an order."""
-    rows = await db.fetch(
-        "SELECT seller_id, sum(total)::bigint AS amount FROM order_lines WHERE order_id = $1"
-        " GROUP BY seller_id ORDER BY seller_id",
-        order_id,
-    )
-    return tuple(Share(**row) for row in rows)
 
 
 async def seller_ids(db: Connection, order_id: UUID) -> tuple[UUID, ...]:

@@ -14,21 +14,37 @@ _OWNED = "orders.*, held_until <= dvor_now() AS over"
 """What the owner of an order works with. `over`: the time to pay has run out."""
 
 
+def _noted(moving: str) -> str:
+    """A statement that moves an order on, writes what happened into its history ($1: one entry for
+    each word), and tells who waits for news.
+    """
+    return f"""
+        WITH moved AS ({moving} RETURNING {_OWNED}), noted AS (
+            INSERT INTO order_history (order_id, what, status, details)
+            SELECT id, what, status, '{{}}'
+            FROM moved, unnest($1::text[]) WITH ORDINALITY AS n (what, position) ORDER BY position
+        )
+        SELECT moved.*, pg_notify('dvor_news', id::text) FROM moved
+    """
+
+
 async def payment_requested(tx: Tx, order: Record, payment_id: UUID, pay_path: str) -> bool:
     """created -> processing, to be looked at in a while; False when the order has moved on."""
-    return bool(
-        await tx.execute(
-            "UPDATE orders SET status = 'processing', payment_id = $3, pay_path = $4,"
+    moved = await tx.fetchrow(
+        _noted(
+            "UPDATE orders SET status = 'processing', payment_id = $4, pay_path = $5,"
             " pending_action = NULL, pending_since = NULL, tries = 0,"
-            " due_at = least(dvor_now() + $5::interval, held_until), version = version + 1"
-            " WHERE id = $1 AND epoch = $2",
-            order["id"],
-            order["epoch"],
-            payment_id,
-            pay_path,
-            LOOK,
-        )
+            " due_at = least(dvor_now() + $6::interval, held_until), version = version + 1"
+            " WHERE id = $2 AND epoch = $3"
+        ),
+        ["payment_requested"],
+        order["id"],
+        order["epoch"],
+        payment_id,
+        pay_path,
+        LOOK,
     )
+    return moved is not None
 
 
 async def claim(db: Connection, order_id: UUID) -> Record | None:
@@ -53,16 +69,21 @@ async def claim_due(db: Connection, limit: int) -> list[Record]:
     )
 
 
-async def begin(tx: Tx, order: Record, action: str, reason: str | None = None) -> Record | None:
+async def begin(
+    tx: Tx, order: Record, action: str, reason: str | None = None, noting: tuple[str, ...] = ()
+) -> Record | None:
     """From now on `action` is under way and the caller owns it; None when the order has moved on.
 
-    `order`: as the caller read it.
+    `order`: as the caller read it. `noting`: what its history tells of that.
     """
     return await tx.fetchrow(
-        "UPDATE orders SET pending_action = $3, pending_since = dvor_now(), tries = 0,"
-        " cancel_reason = coalesce($4, cancel_reason), epoch = epoch + 1,"
-        " due_at = dvor_now() + $5::interval, version = version + 1"
-        f" WHERE id = $1 AND epoch = $2 RETURNING {_OWNED}",
+        _noted(
+            "UPDATE orders SET pending_action = $4, pending_since = dvor_now(), tries = 0,"
+            " cancel_reason = coalesce($5, cancel_reason), epoch = epoch + 1,"
+            " due_at = dvor_now() + $6::interval, version = version + 1"
+            " WHERE id = $2 AND epoch = $3"
+        ),
+        list(noting),
         order["id"],
         order["epoch"],
         action,
@@ -117,15 +138,17 @@ async def stuck(db: Connection, after: timedelta, limit: int) -> list[Record]:
 
 
 async def paid(tx: Tx, order: Record) -> bool:
-    """processing -> paid; False when the order has moved on."""
-    return bool(
-        await tx.execute(
+    """processing -> booked and paid; False when the order has moved on."""
+    moved = await tx.fetchrow(
+        _noted(
             "UPDATE orders SET status = 'paid', pending_action = NULL, pending_since = NULL,"
-            " due_at = NULL, version = version + 1 WHERE id = $1 AND epoch = $2",
-            order["id"],
-            order["epoch"],
-        )
+            " due_at = NULL, version = version + 1 WHERE id = $2 AND epoch = $3"
+        ),
+        ["booked", "paid"],
+        order["id"],
+        order["epoch"],
     )
+    return moved is not None
 
 
 async def changed(tx: Tx, order: Record, back: int) -> bool:

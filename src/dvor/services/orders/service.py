@@ -32,12 +32,13 @@ from dvor.contracts.orders import (
     WebhookDelivery,
     Wish,
 )
-from dvor.contracts.payments import Payments, Webhook
+from dvor.contracts.payments import Payment, Payments, Webhook
 from dvor.kernel import clock, ids, webhooks
-from dvor.kernel.batch import reader
+from dvor.kernel.batch import GroupCommit, reader
 from dvor.kernel.caller import Role, current, require_role, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record, Tx, caller_key
+from dvor.kernel.errors import Refusal
 from dvor.kernel.tasks import hinted
 from dvor.services.orders import change_queries, changes, queries, rules, saga_queries, views
 from dvor.services.orders.carts import Carts, StoredCart
@@ -64,10 +65,12 @@ class OrdersService:
         self.catalog = catalog
         self.payments = payments
         self.carts = Carts(db, settings, catalog, inventory)
-        self.steps = Steps(db, settings, inventory, payments)
-        self.saga = Saga(db, settings, self.steps)
         self._closing = False
         self._whole = reader(partial(queries.whole, db), queue_max=READERS_MAX)
+        self._known = reader(partial(queries.known, db), queue_max=READERS_MAX)
+        self._heard = GroupCommit(db, "orders.webhook_taken", queue_max=READERS_MAX)
+        self.steps = Steps(db, settings, inventory, payments, self._whole)
+        self.saga = Saga(db, settings, self.steps)
         self._waiting: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
 
     async def cart(self, guest: str = "") -> Cart:
@@ -105,7 +108,7 @@ class OrdersService:
         """Turn the caller's cart into an order."""
         require_user()
         order_id = caller_key("order")
-        if current().key and await queries.state(self.db, order_id):
+        if current().key and await self._exists(order_id):
             await self.saga.finish(order_id)
             return await self.order(order_id)
         cart = await self.carts.stored("")
@@ -132,7 +135,7 @@ class OrdersService:
         promo: str,
     ) -> Order:
         created = None
-        if await queries.state(self.db, order_id) is None:
+        if not await self._exists(order_id):
             quote = await self.catalog.quote(rules.quote_lines(wishes), promo)
             promo_id = quote.promo.id if quote.promo else None
             hold = await self.carts.hold(hold_id, wishes, promo_id=promo_id)
@@ -164,6 +167,9 @@ class OrdersService:
         else:
             await self.saga.finish(order_id)
         return await self.order(order_id)
+
+    async def _exists(self, order_id: UUID) -> bool:
+        return order_id in await self._known.ask([order_id])
 
     async def _empty(self, tx: Tx, cart: StoredCart) -> None:
         """The order takes the cart's hold over; the cart starts anew."""
@@ -291,36 +297,44 @@ class OrdersService:
         """Take a payment's webhook: a hint, after which the payment itself is asked."""
         hint = self._verified(delivery)
         payment = (await self.payments.payment(hint.payment_id)).payment
-        begun = None
-        async with self.db.tx("orders.webhook_taken") as tx:
+
+        async def hear(tx: Tx) -> Record | Refusal | None:
             row = await queries.locked(tx, hint.order_id)
             if row is None or row["payment_id"] not in (None, payment.id):
-                raise UnknownOrder
+                return UnknownOrder()
             if row["status"] == OrderStatus.CREATED:  # before we wrote down that we asked
-                raise UnknownOrder
+                return UnknownOrder()
             if not await queries.receive_webhook(tx, delivery.webhook_id):
-                return
-            if row["pending_action"]:
-                return
-            if row["status"] == OrderStatus.CANCELLED and payment.status in rules.SECURED:
-                begun = await saga_queries.begin(tx, row, "cancel")
-            elif row["status"] != OrderStatus.PROCESSING:
-                return
-            elif payment.status in rules.SECURED:
-                begun = await self.steps.begin_settling(tx, row)
-            elif hint.type == "payment.declined":
-                await queries.note(tx, row["id"], "payment_declined")
-                await queries.touch(tx, row["id"])
-                tx.emit(
-                    PaymentFailed(
-                        order_id=row["id"],
-                        number=row["number"],
-                        customer_id=row["customer_id"],
-                        lines=await self.steps.told(tx, row["id"]),
-                    )
-                )
+                return None
+            return await self._act_upon(tx, row, payment, hint)
+
+        begun = await self._heard.run(hear)
         if begun:
             self.saga.hand_over(begun)
+
+    async def _act_upon(
+        self, tx: Tx, order: Record, payment: Payment, hint: Webhook
+    ) -> Record | None:
+        """What news of a payment begin; None where that is nothing."""
+        if order["pending_action"]:
+            return None
+        secured = payment.status in rules.SECURED
+        if order["status"] == OrderStatus.CANCELLED and secured:
+            return await saga_queries.begin(tx, order, "cancel")
+        if order["status"] == OrderStatus.PROCESSING and secured:
+            return await self.steps.begin_settling(tx, order)
+        if order["status"] == OrderStatus.PROCESSING and hint.type == "payment.declined":
+            await queries.note(tx, order["id"], "payment_declined")
+            await queries.touch(tx, order["id"])
+            tx.emit(
+                PaymentFailed(
+                    order_id=order["id"],
+                    number=order["number"],
+                    customer_id=order["customer_id"],
+                    lines=await self.steps.told(tx, order["id"]),
+                )
+            )
+        return None
 
     def _verified(self, delivery: WebhookDelivery) -> Webhook:
         headers = {
@@ -340,8 +354,11 @@ class OrdersService:
         await self.saga.run()
 
     async def stop(self) -> None:
-        """Answer those whose order is being read."""
+        """Answer those whose order is being read or moved on."""
+        await self._heard.close()
+        await self.steps.close()
         await self._whole.close()
+        await self._known.close()
 
     async def busy(self) -> bool:
         """Whether an order is under way here, or due. For tests and replays."""

@@ -8,6 +8,7 @@ nothing is under way any more or somebody else owns it. It asks other services f
 follow from the order, and writes last, in one transaction that begins with the row of the order.
 """
 
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from dvor.contracts.inventory import HoldEnded, Inventory
@@ -26,6 +27,7 @@ from dvor.contracts.payments import (
     PaymentStatus,
 )
 from dvor.kernel import ids
+from dvor.kernel.batch import Batcher, GroupCommit
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.errors import Conflict, Gone, Invalid, NotFound
@@ -37,13 +39,28 @@ REFUSED = (Conflict, Gone, Invalid, NotFound)
 """Definite refusals: trying again would not help."""
 
 
+MOVES_MAX = 5000
+"""So many orders may wait to be moved on."""
+
+Whole = Batcher[Sequence[UUID], Mapping[UUID, Record]]
+"""Reads orders with their lines."""
+
+
 class Steps:
     """Moves orders on."""
 
     def __init__(
-        self, db: Database, settings: Settings, inventory: Inventory, payments: Payments
+        self,
+        db: Database,
+        settings: Settings,
+        inventory: Inventory,
+        payments: Payments,
+        whole: Whole,
     ) -> None:
         self.db = db
+        self.whole = whole
+        self._requested = GroupCommit(db, "orders.payment_requested", queue_max=MOVES_MAX)
+        self._paid = GroupCommit(db, "orders.paid", queue_max=MOVES_MAX)
         self.settings = settings
         self.inventory = inventory
         self.payments = payments
@@ -70,8 +87,14 @@ class Steps:
         row = await queries.order(tx, order_id)
         return views.told(row) if row else ()
 
+    async def close(self) -> None:
+        """Take no more; what was begun is written first."""
+        await self._requested.close()
+        await self._paid.close()
+
     async def payment_of(self, order: Record) -> Payment:
         """The order's payment, asked for where it was not yet."""
+        whole = await self.whole.ask([order["id"]])
         return await self.payments.request(
             PaymentRequest(
                 order_id=order["id"],
@@ -80,15 +103,17 @@ class Steps:
                 amount=Money(amount=order["total_amount"], currency=order["currency"]),
                 return_path=f"/orders/{order['id']}",
                 expires_at=order["pay_until"],
-                shares=await queries.shares(self.db, order["id"]),
+                shares=views.shares(whole[order["id"]]),
             )
         )
 
     async def _ask_for_money(self, order: Record) -> None:
         payment = await self.payment_of(order)
-        async with self.db.tx("orders.payment_requested") as tx:
-            if await saga_queries.payment_requested(tx, order, payment.id, payment.pay_path):
-                await queries.note(tx, order["id"], "payment_requested")
+
+        async def write(tx: Tx) -> bool:
+            return await saga_queries.payment_requested(tx, order, payment.id, payment.pay_path)
+
+        await self._requested.run(write)
 
     async def _look(self, order: Record) -> Record | None:
         """Ask for what no webhook told; when the time to pay is over, settle or cancel."""
@@ -107,10 +132,7 @@ class Steps:
 
     async def begin_settling(self, tx: Tx, order: Record) -> Record | None:
         """The bank has said yes: from now on the order is booked, then the money taken."""
-        begun = await saga_queries.begin(tx, order, "settle")
-        if begun is not None:
-            await queries.note(tx, order["id"], "payment_authorised")
-        return begun
+        return await saga_queries.begin(tx, order, "settle", noting=("payment_authorised",))
 
     async def _settle(self, order: Record) -> Record | None:
         try:
@@ -120,22 +142,22 @@ class Steps:
             reason = "unpaid" if isinstance(refusal, NotAuthorised) else "unavailable"
             async with self.db.tx("orders.settle_refused") as tx:
                 return await saga_queries.begin(tx, order, "cancel", reason)
-        sellers = await queries.seller_ids(self.db, order["id"])
-        async with self.db.tx("orders.paid") as tx:
+        whole = (await self.whole.ask([order["id"]]))[order["id"]]
+
+        async def write(tx: Tx) -> None:
             if await saga_queries.paid(tx, order):
-                await queries.note(tx, order["id"], "booked")
-                await queries.note(tx, order["id"], "paid")
                 tx.emit(
                     OrderPaid(
                         order_id=order["id"],
                         number=order["number"],
                         customer_id=order["customer_id"],
-                        seller_ids=sellers,
+                        seller_ids=views.seller_ids(whole),
                         total=Money(amount=order["total_amount"], currency=order["currency"]),
-                        lines=await self.told(tx, order["id"]),
+                        lines=views.told(whole),
                     )
                 )
-        return None
+
+        return await self._paid.run(write)
 
     async def _book(self, order: Record) -> None:
         """Confirm the hold; one that ended while the bank answered is taken again if it can be."""

@@ -15,6 +15,7 @@ from dvor.contracts.orders import (
     OrderPage,
     OrderStatus,
 )
+from dvor.contracts.payments import Share
 from dvor.kernel.caller import Caller
 from dvor.kernel.db import Record
 from dvor.kernel.errors import InvalidFields
@@ -125,6 +126,19 @@ def told(row: Record) -> OrderedLines:
     fields = OrderedLine.model_fields
     lines = (_line(line, row["currency"]) for line in row["lines"])
     return tuple(OrderedLine(**{name: getattr(line, name) for name in fields}) for line in lines)
+
+
+def seller_ids(row: Record) -> tuple[UUID, ...]:
+    """Who sells what is in an order."""
+    return tuple(sorted({UUID(line["seller_id"]) for line in row["lines"]}))
+
+
+def shares(row: Record) -> tuple[Share, ...]:
+    """What each seller has sold in an order."""
+    sums = dict.fromkeys(seller_ids(row), 0)
+    for line in row["lines"]:
+        sums[UUID(line["seller_id"])] += line["total"]
+    return tuple(Share(seller_id=seller, amount=amount) for seller, amount in sums.items())
 
 
 def page(rows: list[Record], limit: int) -> OrderPage:
