@@ -124,6 +124,14 @@ class Settings:
     caller_cache_seconds: float = _variable(
         "DVOR_CALLER_CACHE_SECONDS", 2.0, "a token or session is asked about again after this"
     )
+    changes_at_once: int = _variable(
+        "DVOR_CHANGES_AT_ONCE",
+        64,
+        "requests that change something, worked on at a time by one process; others wait",
+    )
+    changes_waiting: int = _variable(
+        "DVOR_CHANGES_WAITING", 2000, "so many may wait; more are told to come again"
+    )
     idempotency_lease_seconds: int = _variable(
         "DVOR_IDEMPOTENCY_LEASE_SECONDS", 30, "a request under way blocks its twins this long"
     )

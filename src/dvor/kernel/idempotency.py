@@ -95,8 +95,11 @@ WHERE k.principal = won.principal AND k.operation = won.operation AND k.key = wo
   AND k.epoch = won.epoch AND k.state = 'under_way'
 """
 _DROP = """
-DELETE FROM idempotency_keys
-WHERE principal = $1 AND operation = $2 AND key = $3 AND epoch = $4 AND state = 'under_way'
+DELETE FROM idempotency_keys AS k
+USING unnest($1::text[], $2::text[], $3::uuid[], $4::int[])
+    AS won (principal, operation, key, epoch)
+WHERE k.principal = won.principal AND k.operation = won.operation AND k.key = won.key
+  AND k.epoch = won.epoch AND k.state = 'under_way'
 """
 _FORGET = "DELETE FROM idempotency_keys WHERE made_at < dvor_now() - make_interval(days => $1)"
 
@@ -110,6 +113,7 @@ class Keys:
         limits = {"batch_max": _BATCH_MAX, "queue_max": _QUEUE_MAX, "lanes": _LANES}
         self._claims = Batcher(self._claim_all, **limits)
         self._stores = Batcher(self._store_all, **limits)
+        self._drops = Batcher(self._drop_all, **limits)
 
     async def claim(self, asked: Asked) -> Claim | Answer:
         """The right to run, or the stored answer. Raises KeyBusy, KeyReused."""
@@ -149,12 +153,18 @@ class Keys:
 
     async def drop(self, won: Claim) -> None:
         """Nothing definite came out: let a retry run."""
-        await self._db.execute(_DROP, won.principal, won.operation, won.key, won.epoch)
+        await self._drops.ask(won)
+
+    async def _drop_all(self, won: Sequence[Claim]) -> list[None]:
+        rows = sorted(map(astuple, won), key=itemgetter(2))
+        await self._db.execute(_DROP, *map(list, zip(*rows, strict=True)))
+        return [None] * len(won)
 
     async def close(self) -> None:
         """Take no more; what was asked is answered first."""
         await self._claims.close()
         await self._stores.close()
+        await self._drops.close()
 
 
 def fingerprint(body: bytes) -> bytes:

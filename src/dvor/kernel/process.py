@@ -16,6 +16,7 @@ from dvor.kernel.db import Database
 from dvor.kernel.errors import Unavailable
 from dvor.kernel.http import build_app
 from dvor.kernel.http.front import Callers
+from dvor.kernel.http.gate import Gate
 from dvor.kernel.inbox import Consumer
 from dvor.kernel.migrations import migrate
 from dvor.kernel.outbox import Relay
@@ -47,6 +48,7 @@ class Process:
         self._implementations: dict[str, Any] = {}
         self._proxies: dict[tuple[type, str], Any] = {}
         self._by_contract = {service.contract: service for service in services}
+        self.gate = Gate(settings.changes_at_once, settings.changes_waiting)
         self.broker: LocalBroker = broker(settings)
         self.relays: dict[str, Relay] = {}
         self.consumers: dict[str, Consumer] = {}

@@ -1,6 +1,7 @@
 """Routers: API routes that run once per idempotency key, page routes that only our forms reach."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from hashlib import sha256
 from typing import Any, Protocol, get_type_hints
 from uuid import UUID
@@ -16,6 +17,7 @@ from dvor.kernel.caller import asking, current, enter, keyed, leave
 from dvor.kernel.config import Settings
 from dvor.kernel.errors import Forbidden, InvalidFields, Refusal
 from dvor.kernel.http import problems
+from dvor.kernel.http.gate import Gate
 from dvor.kernel.ids import derived
 from dvor.kernel.messages import Message
 from dvor.kernel.pages import csrf_valid, page
@@ -38,6 +40,11 @@ class Host(Protocol):
 
     def keys(self, service: str) -> idempotency.Keys | None:
         """The idempotency keys of a service, if it runs here."""
+        ...
+
+    @property
+    def gate(self) -> Gate:
+        """What requests that change something pass."""
         ...
 
 
@@ -146,18 +153,27 @@ async def _run_once(request: Request, run: Endpoint, house: Host, service: str) 
         if request.url.query:
             operation = f"{operation}?{request.url.query}"
         asked = idempotency.Asked(principal, operation, key, idempotency.fingerprint(body))
-        won = await keys.claim(asked)
-        if isinstance(won, idempotency.Answer):
-            return Response(won.body, won.status, {**won.headers, "idempotency-replayed": "true"})
-        try:
-            response = await run(request)
-        except BaseException:
-            await keys.drop(won)
-            raise
-        kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-        answer = idempotency.Answer(response.status_code, kept, bytes(response.body))
-        await keys.store(won, answer)
-        return response
+        async with house.gate.passed():
+            return await _answered_once(keys, asked, partial(run, request))
+
+
+async def _answered_once(
+    keys: idempotency.Keys,
+    asked: idempotency.Asked,
+    run: Callable[[], Awaitable[Response]],
+) -> Response:
+    won = await keys.claim(asked)
+    if isinstance(won, idempotency.Answer):
+        return Response(won.body, won.status, {**won.headers, "idempotency-replayed": "true"})
+    try:
+        response = await run()
+    except BaseException:
+        await keys.drop(won)
+        raise
+    kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    answer = idempotency.Answer(response.status_code, kept, bytes(response.body))
+    await keys.store(won, answer)
+    return response
 
 
 def _principal(request: Request) -> str:
@@ -191,7 +207,8 @@ class PageRoute(APIRoute):
                 if not csrf_valid(page.get(), str(token)):
                     raise ForeignForm
                 with asking(keyed(_form_key(request, form))):
-                    return await run(request)
+                    async with host(request).gate.passed():
+                        return await run(request)
 
         return guarded
 

@@ -1,0 +1,59 @@
+"""So many requests that change something are worked on at once, the others in order of arrival."""
+
+import asyncio
+
+import pytest
+
+from dvor.kernel.batch import Busy
+from dvor.kernel.http.gate import Gate
+
+
+class Crowd:
+    """Passes a gate, each as long as it is told."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self.inside: list[int] = []
+        self.go = asyncio.Event()
+
+    async def come(self, number: int) -> None:
+        async with self.gate.passed():
+            self.inside.append(number)
+            await self.go.wait()
+
+    async def arrive(self, *numbers: int) -> list["asyncio.Task[None]"]:
+        tasks = [asyncio.create_task(self.come(number)) for number in numbers]
+        await asyncio.sleep(0)
+        return tasks
+
+
+class TestGate:
+    async def test_more_than_have_a_place_wait_in_order(self) -> None:
+        crowd = Crowd(Gate(2, 10))
+        tasks = await crowd.arrive(1, 2, 3, 4)
+        assert crowd.inside == [1, 2]
+        crowd.go.set()
+        await asyncio.gather(*tasks)
+        assert crowd.inside == [1, 2, 3, 4]
+
+    async def test_more_than_may_wait_are_told_to_come_again(self) -> None:
+        crowd = Crowd(Gate(1, 1))
+        tasks = await crowd.arrive(1, 2)
+        with pytest.raises(Busy):
+            await crowd.come(3)
+        crowd.go.set()
+        await asyncio.gather(*tasks)
+        await crowd.come(4)
+        assert crowd.inside == [1, 2, 4]
+
+    async def test_who_leaves_gives_the_place_to_the_next(self) -> None:
+        crowd = Crowd(Gate(1, 10))
+        first, second, third = await crowd.arrive(1, 2, 3)
+        second.cancel()  # waiting
+        await asyncio.sleep(0)
+        first.cancel()  # inside
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert crowd.inside == [1, 3]
+        crowd.go.set()
+        await asyncio.gather(first, second, third, return_exceptions=True)
