@@ -10,7 +10,11 @@ from dvor.kernel.texts import N_
 SERVICES = ("identity", "catalog", "inventory", "payments", "orders", "notifications")
 
 LISTENERS: dict[tuple[str, str], tuple[str, ...]] = {
-    ("catalog", "inventory"): ("catalog.listing_archived.v1", "catalog.listing_published.v1"),
+    ("catalog", "inventory"): (
+        "catalog.listing_archived.v1",
+        "catalog.listing_published.v1",
+        "catalog.promo_made.v1",
+    ),
     ("identity", "notifications"): ("identity.user_registered.v1",),
     ("inventory", "notifications"): ("inventory.waiting_lapsed.v1", "inventory.waiting_offered.v1"),
     ("orders", "notifications"): (
