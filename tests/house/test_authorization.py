@@ -23,6 +23,7 @@ from dvor.kernel.caller import ANONYMOUS, Caller, asking
 from dvor.kernel.config import Settings
 from dvor.kernel.errors import Forbidden, Refusal
 from dvor.kernel.http import page_router
+from dvor.kernel.http.signposts import Signposts
 from dvor.kernel.rpc import signing
 from dvor.kernel.rpc.codec import codec
 from dvor.kernel.rpc.contract import methods
@@ -56,7 +57,8 @@ def named(key: str) -> str:
 def routes_of(app: FastAPI) -> set[str]:
     """Every route of an application, as `GET /path`."""
     found = set()
-    for route in iter_route_contexts(app.routes):
+    described = [route for route in app.routes if not isinstance(route, Signposts)]
+    for route in iter_route_contexts(described):
         for method in getattr(route, "methods", None) or {"GET"}:
             if method not in ("HEAD", "OPTIONS"):
                 found.add(f"{method} {getattr(route, 'path', '')}")

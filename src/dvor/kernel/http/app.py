@@ -19,6 +19,7 @@ from dvor.kernel.errors import Refusal
 from dvor.kernel.http import problems
 from dvor.kernel.http.front import Callers, Front
 from dvor.kernel.http.routing import Host, SwiftRoute, host
+from dvor.kernel.http.signposts import Signposts
 from dvor.kernel.pages import asset, page
 
 system = APIRouter(include_in_schema=False)
@@ -117,7 +118,8 @@ def build_app(source: Host, routers: Iterable[APIRouter], callers: Callers) -> F
     )
     app.state.host = source
     app.state.callers = callers
-    app.include_router(system)
+    routers = (system, *routers)
+    app.router.routes.append(Signposts(route for router in routers for route in router.routes))
     swift: dict[tuple[str, str], ASGIApp] = {}
     for router in routers:
         app.include_router(router)
