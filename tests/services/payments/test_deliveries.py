@@ -8,7 +8,7 @@ import pytest
 from dvor.contracts.payments import CardDeclined, Webhook
 from dvor.kernel import clock, webhooks
 from dvor.kernel.ids import new
-from dvor.services.payments import queries
+from dvor.services.payments import queries, webhook_queries
 from dvor.services.payments.tasks import DeliverWebhook, deliver_webhook
 
 GOOD, BAD = "4242 4242 4242 4242", "4000 0000 0000 0002"
@@ -134,5 +134,5 @@ async def _written(house: Any) -> Any:
         return_path="/orders/1",
         expires_at=clock.now(),
     )
-    await queries.insert_webhooks(db, [(webhook, payment, "payment.voided", b"{}")])
+    await webhook_queries.insert_webhooks(db, [(webhook, payment, "payment.voided", b"{}")])
     return webhook

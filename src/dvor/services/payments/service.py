@@ -41,7 +41,8 @@ from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.errors import Conflict, InvalidFields, Unavailable
 from dvor.kernel.ids import derived, new
 from dvor.kernel.messages import PageRequest
-from dvor.services.payments import ledger, queries, rules, views
+from dvor.services.payments import ledger, queries, rules, views, webhook_queries
+from dvor.services.payments.deliveries import Deliveries
 from dvor.services.payments.earnings import Earnings
 from dvor.services.payments.providers import (
     Charge,
@@ -52,7 +53,6 @@ from dvor.services.payments.providers import (
     State,
 )
 from dvor.services.payments.providers.simulator import Simulator
-from dvor.services.payments.sent import Sent
 from dvor.services.payments.settlement import Settlement, known, nothing_new
 from dvor.services.payments.tasks import (
     BankWebhook,
@@ -82,7 +82,7 @@ class PaymentsService:
         self._requested = GroupCommit(db, "payments.requested", queue_max=WAITING_MAX)
         self._asked = GroupCommit(db, "payments.asked", queue_max=WAITING_MAX)
         self._heard = GroupCommit(db, "payments.heard", queue_max=WAITING_MAX)
-        self.sent = Sent(db, queries.webhooks, queries.mark_webhooks)
+        self.deliveries = Deliveries(db, webhook_queries.webhooks, webhook_queries.mark_webhooks)
         self.bank = Simulator(db, settings)
         self.provider: Provider = self.bank
         self.settlement = Settlement(db, self.provider)
@@ -214,14 +214,16 @@ class PaymentsService:
     async def webhooks(self, page: PageRequest) -> SentWebhooks:
         """What was sent, by the bank and by us."""
         require_role(Role.ADMIN)
-        rows = await queries.sent_webhooks(self.db, views.moment(page.cursor), page.limit + 1)
+        rows = await webhook_queries.sent_webhooks(
+            self.db, views.moment(page.cursor), page.limit + 1
+        )
         shown, more = views.cut(rows, page.limit)
         return SentWebhooks(items=tuple(SentWebhook(**row) for row in shown), next_cursor=more)
 
     async def replay_webhook(self, webhook_id: UUID) -> SentWebhook:
         """Send it once more: once for each key of a form."""
         require_role(Role.ADMIN)
-        row = await queries.sent_webhook(self.db, webhook_id)
+        row = await webhook_queries.sent_webhook(self.db, webhook_id)
         if row is None:
             raise UnknownWebhook
         key = f"{webhook_id} replay {current().key or new()}"
@@ -261,7 +263,7 @@ class PaymentsService:
             await waiting.close()
         await self.settlement.close()
         await self.bank.close()
-        await self.sent.close()
+        await self.deliveries.close()
 
     async def balances(self) -> Balances:
         return await self.earnings.balances()
@@ -302,7 +304,7 @@ class PaymentsService:
 
 
 async def _note(event: tuple[str, str, UUID], tx: Tx) -> None:
-    tx.gather(queries.note_events, event)
+    tx.gather(webhook_queries.note_events, event)
 
 
 def _charge(row: Record) -> Charge:

@@ -26,7 +26,7 @@ from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.errors import Conflict, InvalidFields, Unavailable
 from dvor.kernel.ids import derived, new
 from dvor.kernel.money import Money
-from dvor.services.payments import ledger, queries
+from dvor.services.payments import ledger, queries, webhook_queries
 from dvor.services.payments import ledger_queries as books
 from dvor.services.payments.providers import (
     DisputeState,
@@ -122,7 +122,7 @@ class Settlement:
             if standing.state is State.VOIDED:
                 row = await note_void(tx, payment_id) or row
             if event is not None:
-                tx.gather(queries.note_events, (*event, payment_id))
+                tx.gather(webhook_queries.note_events, (*event, payment_id))
             return row or known(await queries.payment(tx, payment_id))
 
         row = await self._commits[name].run(write)
@@ -404,7 +404,7 @@ async def tell(tx: Tx, row: Record, what: str) -> None:
     webhook_id = new()
     webhook = Webhook(type=f"payment.{what}", payment_id=row["id"], order_id=row["order_id"])
     body = webhook.model_dump_json().encode()
-    tx.gather(queries.insert_webhooks, (webhook_id, row["id"], webhook.type, body))
+    tx.gather(webhook_queries.insert_webhooks, (webhook_id, row["id"], webhook.type, body))
     tx.enqueue(deliver_webhook, DeliverWebhook(webhook_id=webhook_id), key=str(webhook_id))
 
 

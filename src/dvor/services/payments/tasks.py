@@ -48,7 +48,7 @@ class NotDelivered(Exception):
 @task(timeout_seconds=ANSWER_TIMEOUT_SECONDS + 5, attempts_max=TRIES_MAX)
 async def deliver_webhook(service: "PaymentsService", work: DeliverWebhook) -> None:
     """Send a webhook until somebody says 2xx. The receiver knows repeated ones by their id."""
-    row = await service.sent.webhook(work.webhook_id)
+    row = await service.deliveries.webhook(work.webhook_id)
     if row is None or (row["delivered_at"] is not None and not work.again):
         return
     body = row["body"]
@@ -58,7 +58,7 @@ async def deliver_webhook(service: "PaymentsService", work: DeliverWebhook) -> N
     points.reached("webhook.before_post")
     answer, delivered = await _post(service.settings.webhook_url, body, headers)
     points.reached("webhook.after_post")
-    await service.sent.tried(work.webhook_id, answer, taken=delivered)
+    await service.deliveries.tried(work.webhook_id, answer, taken=delivered)
     points.reached("webhook.after_marking")
     if not delivered:
         raise NotDelivered(answer)
@@ -67,12 +67,12 @@ async def deliver_webhook(service: "PaymentsService", work: DeliverWebhook) -> N
 @task(timeout_seconds=ANSWER_TIMEOUT_SECONDS + 5, attempts_max=TRIES_MAX)
 async def send_bank_webhook(service: "PaymentsService", work: BankWebhook) -> None:
     """The simulated bank sends a webhook until we say 2xx."""
-    row = await service.bank.sent.webhook(work.webhook_id)
+    row = await service.bank.deliveries.webhook(work.webhook_id)
     if row is None or (row["delivered_at"] is not None and not work.copy_number):
         return
     headers = service.bank.sign(str(work.webhook_id), row["body"])
     answer, delivered = await _post(service.settings.bank_webhook_url, row["body"], headers)
-    await service.bank.sent.tried(work.webhook_id, answer, taken=delivered)
+    await service.bank.deliveries.tried(work.webhook_id, answer, taken=delivered)
     if not delivered:
         raise NotDelivered(answer)
 

@@ -15,6 +15,7 @@ from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.ids import derived
 from dvor.services.payments import rules
+from dvor.services.payments.deliveries import Deliveries
 from dvor.services.payments.providers import (
     Charge,
     DisputeState,
@@ -27,7 +28,6 @@ from dvor.services.payments.providers import (
 )
 from dvor.services.payments.providers import simulator_queries as queries
 from dvor.services.payments.rules import Verdict
-from dvor.services.payments.sent import Sent
 from dvor.services.payments.tasks import (
     BankWebhook,
     BankWork,
@@ -59,7 +59,7 @@ class Simulator:
         self._standings = reader(partial(queries.payments, db), queue_max=CALLS_MAX)
         self._authorised = GroupCommit(db, "bank.authorised", queue_max=CALLS_MAX)
         self._captured = GroupCommit(db, "bank.captured", queue_max=CALLS_MAX)
-        self.sent = Sent(db, queries.webhooks, queries.mark_webhooks)
+        self.deliveries = Deliveries(db, queries.webhooks, queries.mark_webhooks)
         self._secrets = webhooks.secrets_of("bank", *settings.secrets)
 
     async def close(self) -> None:
@@ -67,7 +67,7 @@ class Simulator:
         await self._standings.close()
         await self._authorised.close()
         await self._captured.close()
-        await self.sent.close()
+        await self.deliveries.close()
 
     def readable(self, method: str) -> bool:
         """Whether this can be the number of a card."""

@@ -16,7 +16,7 @@ WAITING_MAX, MARKED_MAX = 5000, 100
 """So many may wait; so many are marked by one statement."""
 
 
-class Sent:
+class Deliveries:
     """The webhooks of one sender."""
 
     def __init__(self, db: Database, read: Read, mark: Mark) -> None:
