@@ -106,7 +106,7 @@ FIELDS: tuple[str, ...] = (
     "title-en", "description-en", "currency", "timezone", "address", "offers", "attributes", "offer-0-id",
     "offer-0-price", "offer-0-quantity", "offer-0-seasons", "offer-0-season-0-first", "starts_at", "do",
     "offer-0-season-0-last", "offer-0-season-0-price", "attribute-0-name", "attribute-0-value", "version",
-    "card_number", "action", "theme", "seller",
+    "card_number", "action", "theme", "seller", "code", "percent", "active",
 )  # fmt: skip
 HARD_TEXTS = (
     *NASTY_TEXTS,
@@ -157,6 +157,7 @@ class TestPages:
             "category",
             "seed",
             "pay_token",
+            "promo_id",
             "webhook_id",
             "session_id",
             "mail_id",

@@ -19,8 +19,8 @@ PROGRAMS = {
 """Words after `./dvor test` that run a program of the tests instead of pytest."""
 TEST_PROCESSES = 3
 """Run the whole suite in so many: a test waits for servers and browsers half of its time."""
-_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-_NGINX = ("nginx", "/usr/sbin/nginx")
+_CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+_NGINX = ("/usr/sbin/nginx", "nginx")
 _LINT_IMPORTS = "from importlinter.cli import lint_imports_command as run; run()"
 _CHECKS = {
     "format": ("-m", "ruff", "format", "--check", "--quiet"),
@@ -44,7 +44,7 @@ def test(arguments: Sequence[str]) -> int:
     if rest and rest[0] in PROGRAMS:
         words = [sys.executable, "-m", PROGRAMS[rest[0]], *rest[1:]]
         return subprocess.run(words, cwd=ROOT, check=False).returncode
-    _ensure("chromium", _CHROMIUM, "browser tests")
+    _ensure("chromium-headless-shell", _CHROMIUM, "browser tests")
     if tier == "nightly":
         _ensure("nginx", _NGINX, "the flash sale")
     chosen = [] if tier == "nightly" else ["-m", "not nightly"]
@@ -57,11 +57,15 @@ def test(arguments: Sequence[str]) -> int:
 
 
 def _ensure(package: str, programs: Sequence[str], wanted_by: str) -> None:
-    """Have Debian's package where we may install it, else say what its lack means."""
-    if any(shutil.which(name) for name in programs):
+    """Have Debian's package where we may install it, else say what its lack means.
+
+    The first of `programs` is what it brings; any other one does, too.
+    """
+    if shutil.which(programs[0]):
         return
     apt = shutil.which("apt-get")
-    lack = f"{package} is missing: {wanted_by} will be skipped"
+    others = any(shutil.which(name) for name in programs)
+    lack = f"{package} is missing: {wanted_by} {'take longer' if others else 'will be skipped'}"
     if apt is None or os.geteuid() != 0:
         print(f"{lack}; as root: apt-get install {package}")
         return
