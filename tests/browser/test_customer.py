@@ -48,8 +48,15 @@ async def stayed_on(page: Page) -> None:
     assert await page.evaluate("document.body.dataset.mark") == "here", "the page was reloaded"
 
 
-@pytest.mark.parametrize("screen", ["desktop", "phone"])
-@pytest.mark.parametrize("language", ["ru", "en"])
+LOOKS = [
+    ("ru", "phone"),
+    ("en", "desktop"),
+    pytest.param("ru", "desktop", marks=pytest.mark.nightly),
+    pytest.param("en", "phone", marks=pytest.mark.nightly),
+]
+
+
+@pytest.mark.parametrize(("language", "screen"), LOOKS)
 class TestCustomer:
     async def test_buys_four_kinds_at_once_and_cancels(
         self, visit: Visit, register: Register, language: Language, screen: Screen
