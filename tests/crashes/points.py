@@ -27,7 +27,6 @@ TRANSACTIONS = (
     "payments.captured",
     "payments.declined",
     "payments.followed",
-    "payments.heard",
     "payments.refund_asked",
     "payments.refunded",
     "payments.requested",

@@ -16,6 +16,8 @@ Row = TypeVar("Row")
 
 READ_TOGETHER_MAX, READ_LANES = 100, 2
 """Who is answered by one reading; readings at the same time."""
+WRITE_TOGETHER_MAX = 100
+"""What is written by one call."""
 COMMIT_TOGETHER_MAX, COMMIT_LANES = 50, 1
 """Works in one transaction; such transactions of one kind at the same time in one process."""
 
@@ -119,6 +121,22 @@ def reader(
         return [found] * len(asked)
 
     return Batcher(work, batch_max=READ_TOGETHER_MAX, queue_max=queue_max, lanes=READ_LANES)
+
+
+def writer(
+    write: Callable[[Sequence[Item]], Awaitable[object]],
+    *,
+    batch_max: int = WRITE_TOGETHER_MAX,
+    queue_max: int,
+    lanes: int = 1,
+) -> Batcher[Item, None]:
+    """What many write at once is written by one call, which nobody needs an answer of."""
+
+    async def work(items: Sequence[Item]) -> list[None]:
+        await write(items)
+        return [None] * len(items)
+
+    return Batcher(work, batch_max=batch_max, queue_max=queue_max, lanes=lanes)
 
 
 class GroupCommit:

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from dvor.kernel import points
-from dvor.kernel.batch import Batcher
+from dvor.kernel.batch import Batcher, writer
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
 from dvor.kernel.errors import Conflict, Invalid, Refusal
@@ -112,8 +112,8 @@ class Keys:
         self._lease = timedelta(seconds=settings.idempotency_lease_seconds)
         limits = {"batch_max": _BATCH_MAX, "queue_max": _QUEUE_MAX, "lanes": _LANES}
         self._claims = Batcher(self._claim_all, **limits)
-        self._stores = Batcher(self._store_all, **limits)
-        self._drops = Batcher(self._drop_all, **limits)
+        self._stores = writer(self._store_all, **limits)
+        self._drops = writer(self._drop_all, **limits)
 
     async def claim(self, asked: Asked) -> Claim | Answer:
         """The right to run, or the stored answer. Raises KeyBusy, KeyReused."""
@@ -145,20 +145,18 @@ class Keys:
         await self._stores.ask((won, answer))
         points.reached("answer.after_store")
 
-    async def _store_all(self, done: Sequence[tuple[Claim, Answer]]) -> list[None]:
+    async def _store_all(self, done: Sequence[tuple[Claim, Answer]]) -> None:
         rows = [(*astuple(won), *astuple(answer)) for won, answer in done]
         columns = map(list, zip(*sorted(rows, key=itemgetter(2)), strict=True))
         await self._db.execute(_STORE, *columns)
-        return [None] * len(done)
 
     async def drop(self, won: Claim) -> None:
         """Nothing definite came out: let a retry run."""
         await self._drops.ask(won)
 
-    async def _drop_all(self, won: Sequence[Claim]) -> list[None]:
+    async def _drop_all(self, won: Sequence[Claim]) -> None:
         rows = sorted(map(astuple, won), key=itemgetter(2))
         await self._db.execute(_DROP, *map(list, zip(*rows, strict=True)))
-        return [None] * len(won)
 
     async def close(self) -> None:
         """Take no more; what was asked is answered first."""

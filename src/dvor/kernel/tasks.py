@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 from uuid import UUID
 
 from dvor.kernel import points, telemetry
-from dvor.kernel.batch import Batcher
+from dvor.kernel.batch import writer
 from dvor.kernel.caller import Caller, asking
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record
@@ -140,9 +140,7 @@ class Runner:
         self._hint = asyncio.Event()
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._holder = new()
-        self._done: Batcher[tuple[UUID, int], None] = Batcher(
-            self._mark_done, batch_max=BATCH, queue_max=10 * BATCH
-        )
+        self._done = writer(self._mark_done, queue_max=10 * BATCH)
         self._running: dict[UUID, int] = {}
         """Tasks that are ours now, and at which attempt: with another number they are not."""
 
@@ -217,9 +215,8 @@ class Runner:
             self._running.pop(row["id"], None)
             telemetry.TASKS_RUN.labels(self._service, name, "failed" if error else "done").inc()
 
-    async def _mark_done(self, done: Sequence[tuple[UUID, int]]) -> list[None]:
+    async def _mark_done(self, done: Sequence[tuple[UUID, int]]) -> None:
         await self._db.execute(_DONE, *map(list, zip(*done, strict=True)))
-        return [None] * len(done)
 
     async def _attempt(self, known: Task | None, row: Record) -> None:
         if known is None:

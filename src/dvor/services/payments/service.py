@@ -34,7 +34,7 @@ from dvor.contracts.payments import (
     UnknownWebhook,
 )
 from dvor.kernel import clock
-from dvor.kernel.batch import GroupCommit, reader
+from dvor.kernel.batch import GroupCommit, reader, writer
 from dvor.kernel.caller import Role, current, require_role, require_service, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record, Tx
@@ -81,8 +81,8 @@ class PaymentsService:
         self._of_tokens = reader(partial(queries.of_tokens, db), queue_max=WAITING_MAX)
         self._requested = GroupCommit(db, "payments.requested", queue_max=WAITING_MAX)
         self._asked = GroupCommit(db, "payments.asked", queue_max=WAITING_MAX)
-        self._heard = GroupCommit(db, "payments.heard", queue_max=WAITING_MAX)
-        self.deliveries = Deliveries(db, webhook_queries.webhooks, webhook_queries.mark_webhooks)
+        self._heard = writer(partial(webhook_queries.note_events, db), queue_max=WAITING_MAX)
+        self.deliveries = Deliveries(db, "webhook_deliveries")
         self.bank = Simulator(db, settings)
         self.provider: Provider = self.bank
         self.settlement = Settlement(db, self.provider)
@@ -207,7 +207,7 @@ class PaymentsService:
         if standing is None:
             raise UnknownPayment
         if nothing_new(row, standing):  # as most often: the answer to our own call came first
-            await self._heard.run(partial(_note, (news.id, news.type, row["id"])))
+            await self._heard.ask((news.id, news.type, row["id"]))
         else:
             await self.settlement.follow(row, standing, event=(news.id, news.type))
 
@@ -301,10 +301,6 @@ class PaymentsService:
         with suppress(Unavailable):  # it is asked again later
             await self.settlement.look(row)
         await queries.look_later(self.db, row["id"])
-
-
-async def _note(event: tuple[str, str, UUID], tx: Tx) -> None:
-    tx.gather(webhook_queries.note_events, event)
 
 
 def _charge(row: Record) -> Charge:

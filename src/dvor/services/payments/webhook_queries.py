@@ -36,19 +36,21 @@ async def insert_webhooks(db: Connection, sent: Sequence[tuple[UUID, UUID, str, 
     )
 
 
-async def webhooks(db: Connection, ids: Sequence[UUID]) -> dict[UUID, Record]:
-    """Webhooks that were or will be delivered."""
+async def webhooks(table: str, db: Connection, ids: Sequence[UUID]) -> dict[UUID, Record]:
+    """Webhooks of this table that were or will be sent."""
     rows = await db.fetch(
-        "SELECT id, body, delivered_at FROM webhook_deliveries WHERE id = ANY($1::uuid[])", ids
+        f"SELECT id, body, delivered_at FROM {table} WHERE id = ANY($1::uuid[])", ids
     )
     return {row["id"]: row for row in rows}
 
 
-async def mark_webhooks(db: Connection, tried: Sequence[tuple[UUID, str, bool]]) -> None:
+async def mark_webhooks(
+    table: str, db: Connection, tried: Sequence[tuple[UUID, str, bool]]
+) -> None:
     """Note a try of each and what came of it: id, answer, whether that was yes."""
     await db.execute(
-        """
-        UPDATE webhook_deliveries AS w SET
+        f"""
+        UPDATE {table} AS w SET
             attempts = attempts + tries,
             last_answer = answer,
             delivered_at = coalesce(delivered_at, CASE WHEN taken THEN dvor_now() END)

@@ -59,7 +59,7 @@ class Simulator:
         self._standings = reader(partial(queries.payments, db), queue_max=CALLS_MAX)
         self._authorised = GroupCommit(db, "bank.authorised", queue_max=CALLS_MAX)
         self._captured = GroupCommit(db, "bank.captured", queue_max=CALLS_MAX)
-        self.deliveries = Deliveries(db, queries.webhooks, queries.mark_webhooks)
+        self.deliveries = Deliveries(db, "bank_webhooks")
         self._secrets = webhooks.secrets_of("bank", *settings.secrets)
 
     async def close(self) -> None:

@@ -166,32 +166,3 @@ async def insert_webhooks(
         " SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[])",
         *map(list, zip(*sent, strict=True)),
     )
-
-
-async def webhooks(db: Connection, ids: Sequence[UUID]) -> dict[UUID, Record]:
-    """Webhooks that were or will be sent."""
-    rows = await db.fetch(
-        "SELECT id, body, delivered_at FROM bank_webhooks WHERE id = ANY($1::uuid[])", ids
-    )
-    return {row["id"]: row for row in rows}
-
-
-async def mark_webhooks(db: Connection, tried: Sequence[tuple[UUID, str, bool]]) -> None:
-    """Note a try of each and what came of it: id, answer, whether that was yes."""
-    await db.execute(
-        """
-        UPDATE bank_webhooks AS w SET
-            attempts = attempts + tries,
-            last_answer = answer,
-            delivered_at = coalesce(delivered_at, CASE WHEN taken THEN dvor_now() END)
-        FROM (
-            SELECT id, count(*) AS tries, bool_or(taken) AS taken,
-                (array_agg(answer ORDER BY position DESC))[1] AS answer
-            FROM unnest($1::uuid[], $2::text[], $3::bool[]) WITH ORDINALITY
-                AS t (id, answer, taken, position)
-            GROUP BY id
-        ) AS tried
-        WHERE w.id = tried.id
-        """,
-        *map(list, zip(*tried, strict=True)),
-    )
