@@ -46,6 +46,16 @@ class TestGate:
         await crowd.come(4)
         assert crowd.inside == [1, 2, 4]
 
+    async def test_where_nobody_may_wait_a_free_place_is_taken(self) -> None:
+        crowd = Crowd(Gate(1, 0))
+        tasks = await crowd.arrive(1)
+        with pytest.raises(Busy):
+            await crowd.come(2)
+        crowd.go.set()
+        await asyncio.gather(*tasks)
+        await crowd.come(3)
+        assert crowd.inside == [1, 3]
+
     async def test_who_leaves_gives_the_place_to_the_next(self) -> None:
         crowd = Crowd(Gate(1, 10))
         first, second, third = await crowd.arrive(1, 2, 3)

@@ -254,3 +254,28 @@ class TestEveryAnswer:
         schema = (await house.http.get("/api/openapi.json")).json()
         assert schema["openapi"].startswith("3.1")
         assert "/api/v1/me" in schema["paths"]
+
+
+class TestGate:
+    """A process that works on no change at a time, and lets nobody wait."""
+
+    @pytest.fixture(params=[False, True], ids=["service", "edge"])
+    async def closed(self, request: pytest.FixtureRequest, make_house: MakeHouse) -> House:
+        limits = {"changes_at_once": 0, "changes_waiting": 0}
+        fakes = {"identity": object(), "orders": object()}
+        return await make_house("catalog", fakes=fakes, edge=request.param, **limits)
+
+    async def test_changes_pass_it_and_readers_do_not(self, closed: House) -> None:
+        path = "/api/v1/cart/lines" if closed.settings.edge else "/api/v1/listings"
+        key = {"idempotency-key": str(uuid4())}
+        answer = await closed.http.post(path, json={}, headers=key)
+        assert (answer.status_code, answer.json()["code"]) == (503, "batch.busy")
+        assert int(answer.headers["retry-after"]) >= 1
+        assert (await closed.http.get("/api/v1/categories")).status_code == 200
+
+    async def test_forms_pass_it(self, closed: House) -> None:
+        page = (await closed.http.get("/sign-in")).text
+        fields = dict(re.findall(r'name="(_csrf|_key)" value="([^"]+)"', page))
+        chosen = fields | {"language": "ru"}  # which nobody but the page itself is asked for
+        answer = await closed.http.post("/preferences", data=chosen, headers=SAME_SITE)
+        assert answer.status_code == 503

@@ -23,7 +23,7 @@ class Gate:
     @asynccontextmanager
     async def passed(self) -> AsyncIterator[None]:
         """Within, the request has a place. Raises Busy where too many wait for one already."""
-        if self._waiting >= self._waiting_max:
+        if self._places.locked() and self._waiting >= self._waiting_max:
             raise Busy
         self._waiting += 1
         try:

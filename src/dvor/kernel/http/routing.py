@@ -144,16 +144,16 @@ class SwiftRoute(ApiRoute):
 async def _run_once(request: Request, run: Endpoint, house: Host, service: str) -> Response:
     key = _key(request.headers)
     keys = house.keys(service)
+    body = await request.body()
     with asking(keyed(key)):
-        if keys is None:  # an edge: the service itself derives what it creates from the key
-            return await run(request)
-        body = await request.body()
-        principal = _principal(request)
-        operation = f"{request.method} {request.url.path}"
-        if request.url.query:
-            operation = f"{operation}?{request.url.query}"
-        asked = idempotency.Asked(principal, operation, key, idempotency.fingerprint(body))
         async with house.gate.passed():
+            if keys is None:  # an edge: the service itself derives what it creates from the key
+                return await run(request)
+            operation = f"{request.method} {request.url.path}"
+            if request.url.query:
+                operation = f"{operation}?{request.url.query}"
+            named = idempotency.fingerprint(body)
+            asked = idempotency.Asked(_principal(request), operation, key, named)
             return await _answered_once(keys, asked, partial(run, request))
 
 
