@@ -152,7 +152,8 @@ function seats() {
   document.dispatchEvent(new Event("seats:news"));
 }
 
-const books = (event) => event.detail.elt?.id === "book";
+// Not by the element of the event: a form that an answer replaces is gone when its request ends.
+const books = (event) => event.detail.requestConfig.elt.id === "book";
 
 document.addEventListener("htmx:beforeRequest", (event) => { if (books(event)) asking = true; });
 document.addEventListener("htmx:afterRequest", (event) => {
