@@ -242,9 +242,9 @@ async def whole(db: Connection, order_ids: Sequence[UUID]) -> dict[UUID, Record]
     return {row["id"]: row for row in await db.fetch(ORDER, order_ids)}
 
 
-async def order(db: Connection, order_id: UUID) -> Record | None:
-    """One of them."""
-    return (await whole(db, [order_id])).get(order_id)
+async def order(tx: Tx, order_id: UUID) -> Record:
+    """One that is there, as this transaction leaves it."""
+    return (await whole(tx, [order_id]))[order_id]
 
 
 async def known(db: Connection, order_ids: Sequence[UUID]) -> dict[UUID, Record]:
@@ -271,14 +271,6 @@ async def line_wishes(db: Connection, order_id: UUID) -> list[StoredLine]:
         order_id,
     )
     return [stored(row) for row in rows]
-
-
-async def seller_ids(db: Connection, order_id: UUID) -> tuple[UUID, ...]:
-    """Who sells what is in an order."""
-    rows = await db.fetch(
-        "SELECT DISTINCT seller_id FROM order_lines WHERE order_id = $1 ORDER BY 1", order_id
-    )
-    return tuple(row["seller_id"] for row in rows)
 
 
 async def delivered(tx: Tx, order_id: UUID) -> bool:

@@ -158,7 +158,7 @@ class OrdersService:
                             customer_id=require_user(),
                             seller_ids=rules.sellers(quote),
                             total=quote.total,
-                            lines=await self.steps.told(tx, order_id),
+                            lines=views.told(await queries.order(tx, order_id)),
                             charges=rules.charges(quote),
                         )
                     )
@@ -273,7 +273,6 @@ class OrdersService:
         _, who = _acting_on(row, await change_queries.lines(self.db, order_id))
         if who == "customer":
             raise UnknownOrder
-        sellers = await queries.seller_ids(self.db, order_id)
         async with self.db.tx("orders.delivered") as tx:
             row = await queries.locked(tx, order_id)
             assert row is not None
@@ -282,13 +281,14 @@ class OrdersService:
                 if not await queries.delivered(tx, order_id):
                     raise NotDeliverable
                 await queries.note(tx, order_id, "delivered")
+                whole = await queries.order(tx, order_id)
                 tx.emit(
                     OrderDelivered(
                         order_id=order_id,
                         number=row["number"],
                         customer_id=row["customer_id"],
-                        seller_ids=sellers,
-                        lines=await self.steps.told(tx, order_id),
+                        seller_ids=views.seller_ids(whole),
+                        lines=views.told(whole),
                     )
                 )
         return await self.order(order_id)
@@ -331,7 +331,7 @@ class OrdersService:
                     order_id=order["id"],
                     number=order["number"],
                     customer_id=order["customer_id"],
-                    lines=await self.steps.told(tx, order["id"]),
+                    lines=views.told(await queries.order(tx, order["id"])),
                 )
             )
         return None

@@ -15,7 +15,6 @@ from dvor.contracts.inventory import HoldEnded, Inventory
 from dvor.contracts.orders import (
     LatePaymentReturned,
     OrderCancelled,
-    OrderedLines,
     OrderPaid,
     OrderStatus,
 )
@@ -81,11 +80,6 @@ class Steps:
                 return await self._look(order)
             case unknown:
                 raise LookupError(f"nobody knows how to {unknown} an order")
-
-    async def told(self, tx: Tx, order_id: UUID) -> OrderedLines:
-        """What is in an order, for the news about it."""
-        row = await queries.order(tx, order_id)
-        return views.told(row) if row else ()
 
     async def close(self) -> None:
         """Take no more; what was begun is written first."""
@@ -173,7 +167,6 @@ class Steps:
         change = await self.changes.asked(order["change_id"]) if order["change_id"] else None
         refunded = await self._let_money_go(order, change)
         await self.inventory.release(order["hold_id"])
-        sellers = await queries.seller_ids(self.db, order["id"])
         given_back = Money(amount=refunded, currency=order["currency"])
         async with self.db.tx("orders.cancelled") as tx:
             if not await saga_queries.cancelled(tx, order, refunded):
@@ -196,15 +189,16 @@ class Steps:
                 await queries.note(
                     tx, order["id"], "refunded", amount=str(refunded), currency=order["currency"]
                 )
+            row = await queries.order(tx, order["id"])
             tx.emit(
                 OrderCancelled(
                     order_id=order["id"],
                     number=order["number"],
                     customer_id=order["customer_id"],
-                    seller_ids=sellers,
+                    seller_ids=views.seller_ids(row),
                     reason=order["cancel_reason"],
                     refunded=given_back,
-                    lines=await self.told(tx, order["id"]),
+                    lines=views.told(row),
                     refunds=explained(change) if change else (),
                 )
             )
