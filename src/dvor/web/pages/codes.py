@@ -55,7 +55,7 @@ async def make_code(
 async def switch_code(promo_id: UUID, request: Request, catalog: CatalogHere) -> Response:
     """Stop a code, or let it be used again."""
     caller.require_role(Role.SELLER)
-    return await _switch(promo_id, request, catalog, "/selling/codes")
+    return await _switch(promo_id, request, catalog, _path(platform=False))
 
 
 @admins.get("")
@@ -80,7 +80,11 @@ async def make_platform_code(
 async def switch_platform_code(promo_id: UUID, request: Request, catalog: CatalogHere) -> Response:
     """Stop a code, or let it be used again."""
     caller.require_role(Role.ADMIN)
-    return await _switch(promo_id, request, catalog, "/admin/codes")
+    return await _switch(promo_id, request, catalog, _path(platform=True))
+
+
+def _path(*, platform: bool) -> str:
+    return "/admin/codes" if platform else "/selling/codes"
 
 
 def _empty() -> Form:
@@ -109,7 +113,7 @@ async def _page(
         "codes/codes.html",
         status,
         frame="admin/frame.html" if platform else "seller/frame.html",
-        action="/admin/codes" if platform else "/selling/codes",
+        action=_path(platform=platform),
         found=found,
         rows=[(code, used.get(code.id, 0), _state(code)) for code in found.items],
         form=form,
@@ -137,9 +141,8 @@ async def _make(
     if draft is not None:
         made = await attempt(catalog.make_promo(draft), PromoTaken)
         if not isinstance(made, Refusal):
-            path = "/admin/codes" if platform else "/selling/codes"
             text = _("The promo code {code} can be used now.", code=made.code)
-            return _told(request, path, text)
+            return _told(request, _path(platform=platform), text)
         form.refuse("code", said(made))
     return await _page(visit, catalog, inventory, form, status=422, platform=platform)
 
