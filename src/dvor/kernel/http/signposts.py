@@ -15,7 +15,7 @@ class Signposts(BaseRoute):
     """Finds routes by the words their paths begin with, the longest beginning first.
 
     FastAPI tries the regular expressions of all routers one after the other, and those of the right
-    one twice: a tenth of what an order that comes too late costs. What is not found here (another
+    one twice: a seventh of what an order that comes too late costs. What is not found here (another
     method, another slash, nothing) is left to it.
     """
 
