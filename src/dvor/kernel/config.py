@@ -10,11 +10,12 @@ class BadConfiguration(ValueError):
     """A variable has a value that cannot be used. The message says which and why."""
 
 
-def _variable(name: str, default: Any, meaning: str) -> Any:
+def _variable(name: str, default: Any, meaning: str, *, secret: bool = False) -> Any:
+    """`secret`: never shown where the settings are printed."""
     metadata = {"variable": name, "meaning": meaning, "default": default}
     if isinstance(default, dict):
         return field(default_factory=dict, metadata=metadata)
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,28 @@ class Settings:
         "",
         "where the simulated bank reports; empty: this process",
     )
+    payment_provider: str = _variable(
+        "DVOR_PAYMENT_PROVIDER",
+        "simulator",
+        "who moves the money of new payments: simulator or stripe",
+    )
+    stripe_secret_key: str = _variable(
+        "DVOR_STRIPE_SECRET_KEY", "", "secret or restricted API key: sk_… or rk_…", secret=True
+    )
+    stripe_webhook_secrets: str = _variable(
+        "DVOR_STRIPE_WEBHOOK_SECRETS",
+        "",
+        "signing secrets of the webhook endpoint (whsec_…), by comma: two during a change",
+        secret=True,
+    )
+    stripe_url: str = _variable(
+        "DVOR_STRIPE_URL",
+        "https://api.stripe.com",
+        "where Stripe's API is; http:// only on this machine",
+    )
+    provider_timeout_seconds: float = _variable(
+        "DVOR_PROVIDER_TIMEOUT_SECONDS", 4.0, "one call to the payment provider"
+    )
     provider_silence_seconds: int = _variable(
         "DVOR_PROVIDER_SILENCE_SECONDS",
         120,
@@ -83,12 +106,16 @@ class Settings:
         "DVOR_PAYOUT_HOUR", 4, "sellers are paid out each day after this hour (UTC); -1: never"
     )
     secret: bytes = _variable(
-        "DVOR_SECRET", b"", "hex of 32 random bytes that all processes share; keys derive from it"
+        "DVOR_SECRET",
+        b"",
+        "hex of 32 random bytes that all processes share; keys derive from it",
+        secret=True,
     )
     secret_before: bytes = _variable(
         "DVOR_SECRET_BEFORE",
         b"",
         "the secret before a change: webhooks signed with it are still accepted",
+        secret=True,
     )
     smtp_url: str | None = _variable(
         "DVOR_SMTP_URL", None, "smtp://user:password@host:port; unset: mails go to /mailbox"

@@ -2,7 +2,8 @@
 
 import ipaddress
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,42 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], timeout_second
     A redirect is an answer like any other. Raises ConnectionError when nobody answers and
     TimeoutError when it takes longer than `timeout_seconds` in all.
     """
+    async with _asked("POST", url, body, headers, timeout_seconds) as response:
+        await _discard(response)
+        return response.status
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """An answer. `fetch` reads the body of a 200 only."""
+
+    status: int
+    body: bytes
+
+
+async def call(
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    *,
+    timeout_seconds: float,
+    bytes_max: int,
+) -> Fetched:
+    """Ask a server that our configuration names, and read what it says, whatever the status.
+
+    The address is not judged: whoever configures it may have it inside. One that a person gave us
+    goes to `fetch`. Raises TooLong, ConnectionError, TimeoutError.
+    """
+    plain = {"Accept-Encoding": "identity", **headers}
+    async with _asked(method, url, body, plain, timeout_seconds) as response:
+        return Fetched(response.status, await _read(response, bytes_max))
+
+
+@asynccontextmanager
+async def _asked(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], timeout_seconds: float
+) -> AsyncIterator[aiohttp.ClientResponse]:
     assert_no_transaction(f"a request to {url}")
     timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS)
     try:
@@ -34,10 +71,11 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], timeout_second
                 auto_decompress=False,
                 trust_env=False,
             ) as session,
-            session.post(url, data=body, headers=dict(headers), allow_redirects=False) as response,
+            session.request(
+                method, url, data=body, headers=dict(headers), allow_redirects=False
+            ) as response,
         ):
-            await _discard(response)
-            return response.status
+            yield response
     except TimeoutError:
         raise  # aiohttp's are ClientErrors too
     except aiohttp.ClientError as error:
@@ -50,14 +88,6 @@ class NotPublic(ConnectionError):
 
 class TooLong(ConnectionError):
     """The answer is longer than what we take."""
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """An answer; of another status than 200 only the status."""
-
-    status: int
-    body: bytes
 
 
 async def fetch(url: str, *, timeout_seconds: float, bytes_max: int) -> Fetched:

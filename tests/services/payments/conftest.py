@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -11,13 +12,21 @@ import pytest
 from aiohttp import web
 
 from dvor.contracts.identity import Identity
-from dvor.contracts.payments import Payment, PaymentRequest
+from dvor.contracts.payments import CardDeclined, Payment, PaymentRequest
 from dvor.kernel import clock
 from dvor.kernel.caller import Caller
 from dvor.kernel.ids import new
 from dvor.kernel.money import Money
 from dvor.services.payments.rules import CARDS, Verdict
 from tests.conftest import houses
+from tests.services.payments.stripe_fake import (
+    API_KEY,
+    ASKED,
+    DECLINED,
+    VISA,
+    FakeStripe,
+    serving,
+)
 
 
 class FakeIdentity(Identity):
@@ -180,7 +189,12 @@ BEFORE, NOW = b"b" * 32, b"n" * 32
 
 
 class Scene:
-    """Payments, a bank that reaches it, and somebody who is told."""
+    """Payments, a bank that reaches it, and somebody who is told. This bank is the simulator."""
+
+    card = CARDS[Verdict.APPROVED]
+    """What the payer gives us of a good card."""
+    tells = ("payment.authorised",)
+    """What the bank says of a payment with a good card."""
 
     def __init__(self, house: Any, line: Line, sink: Sink) -> None:
         self.house, self.line, self.sink = house, line, sink
@@ -193,14 +207,27 @@ class Scene:
         payment = await asked(self.orders, **more)
         return await self.house.payments.submit_card(token(payment), CARDS[verdict])
 
-    async def captured(self, amount: int = 100, verdict: Verdict = Verdict.APPROVED) -> Payment:
-        return await self.orders.capture((await self.tried(verdict, amount=amount)).id)
+    async def declined(self) -> Payment:
+        """A payment whose card the bank did not take."""
+        payment = await asked(self.orders)
+        with pytest.raises(CardDeclined):
+            await self.house.payments.submit_card(token(payment), CARDS[Verdict.DECLINED])
+        return payment
+
+    async def captured(
+        self, amount: int = 100, verdict: Verdict = Verdict.APPROVED, **more: Any
+    ) -> Payment:
+        return await self.orders.capture((await self.tried(verdict, amount=amount, **more)).id)
 
     async def seen(self, payment: Payment) -> Payment:
         return await self.house.payments.open_page(token(payment))
 
     async def steps(self, payment: Payment) -> list[str]:
         return [step.what for step in (await self.orders.payment(payment.id)).steps]
+
+    async def settle(self) -> None:
+        """The bank tells what there is to tell, and everything that follows happens."""
+        await self.house.settle()
 
     async def silence(self) -> None:
         """Long enough to become suspicious; then the timer."""
@@ -215,9 +242,90 @@ class Scene:
             "SELECT state FROM bank_payments WHERE reference = $1", str(payment.id)
         )
 
+    async def refunded_at_bank(self, payment: Payment) -> int:
+        return await self.db.fetchval(
+            "SELECT refunded FROM bank_payments WHERE reference = $1", str(payment.id)
+        )
 
-@pytest.fixture(scope="module")
-async def scene(template: Any) -> AsyncIterator[Scene]:
+    async def objects(self, payment: Payment) -> None:
+        """The payer wants their money back from their bank."""
+        await self.service.bank.open_dispute(str(payment.id))
+
+    async def decides(self, payment: Payment, *, won: bool) -> None:
+        """Their bank decides; `won`: for the seller."""
+        await self.service.bank.decide_dispute(str(payment.id), won=won)
+
+
+class StripeScene(Scene):
+    """The same with Stripe as the bank: a fake, over HTTP. It tells when it is told to settle."""
+
+    card = ""  # the payer gives us none
+    tells = ("payment_intent.amount_capturable_updated", "checkout.session.completed")
+    fake: FakeStripe
+
+    async def opened(self, **more: Any) -> tuple[Payment, str]:
+        """A payment, and the address of its page at Stripe."""
+        payment = await asked(self.orders, **more)
+        return payment, (await self.house.payments.submit_card(token(payment), "")).action_path
+
+    async def tried(self, verdict: Verdict, **more: Any) -> Payment:
+        payment, page = await self.opened(**more)
+        await self.fake.pay(page, METHODS.get(verdict, VISA))
+        if verdict in (Verdict.TIMEOUT, Verdict.NEVER):
+            self.fake.events.clear()
+        elif verdict is Verdict.APPROVED:
+            return await self.came_back(payment)
+        return await self.seen(payment)
+
+    async def came_back(self, payment: Payment) -> Payment:
+        """The payer's browser comes back from Stripe."""
+        async with self.house.client() as browser:
+            await browser.get(f"{payment.pay_path}/confirm")
+        return await self.seen(payment)
+
+    async def declined(self) -> Payment:
+        payment, page = await self.opened()
+        assert (await self.fake.pay(page, DECLINED))[0] == 402
+        return payment
+
+    async def captured(
+        self, amount: int = 100, verdict: Verdict = Verdict.APPROVED, **more: Any
+    ) -> Payment:
+        payment = await self.tried(verdict, amount=amount, **more)
+        await self.came_back(payment)
+        return await self.orders.capture(payment.id)
+
+    async def settle(self) -> None:
+        for event in self.fake.events:
+            headers, body = self.fake.signed(event)
+            self.line.came.append((headers, body, await self.line.send(headers, body)))
+        self.fake.events.clear()
+        await self.house.settle()
+
+    async def at_bank(self, payment: Payment) -> str:
+        status = self.fake.of(payment.id)["status"]
+        return {"requires_capture": "authorised", "canceled": "voided"}.get(status, status)
+
+    async def refunded_at_bank(self, payment: Payment) -> int:
+        return sum(
+            refund["amount"]
+            for refund in self.fake.refunds
+            if refund["payment_intent"] == self.fake.of(payment.id)["id"]
+        )
+
+    async def objects(self, payment: Payment) -> None:
+        self.fake.object_to(self.fake.of(payment.id)["id"])
+
+    async def decides(self, payment: Payment, *, won: bool) -> None:
+        self.fake.decide(self.fake.of(payment.id)["id"], "won" if won else "lost")
+
+
+METHODS = {Verdict.DECLINED: DECLINED, Verdict.THREE_STEP: ASKED}
+
+
+@asynccontextmanager
+async def simulated_scene(template: Any) -> AsyncIterator[Scene]:
+    """Payments with the simulator, which reaches it over HTTP."""
     line, sink = Line(), Sink()
     app = web.Application()
     app.router.add_post("/bank", line.take)
@@ -237,3 +345,40 @@ async def scene(template: Any) -> AsyncIterator[Scene]:
         )
         yield Scene(line.house, line, sink)
     await runner.cleanup()
+
+
+@asynccontextmanager
+async def stripe_scene(template: Any) -> AsyncIterator[StripeScene]:
+    """Payments with a Stripe beside it."""
+    line, sink, fake = Line(), Sink(), FakeStripe()
+    app = fake.app()
+    app.router.add_post("/hooks", sink.take)
+    runner = await serving(fake, app)
+    async with houses(template) as make:
+        line.house = await make(
+            "payments",
+            fakes={"identity": FakeIdentity()},
+            payments_webhook_url=f"{fake.url}/hooks",
+            payment_provider="stripe",
+            stripe_url=fake.url,
+            stripe_secret_key=API_KEY,
+            stripe_webhook_secrets="whsec_now,whsec_before",
+        )
+        scene = StripeScene(line.house, line, sink)
+        scene.fake = fake
+        yield scene
+    await runner.cleanup()
+
+
+@pytest.fixture(scope="module", params=["simulator", "stripe"])
+async def scene(template: Any, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
+    """What holds whoever moves the money."""
+    make = simulated_scene if request.param == "simulator" else stripe_scene
+    async with make(template) as scene:
+        yield scene
+
+
+SIMULATED = pytest.mark.parametrize("scene", ["simulator"], indirect=True)
+"""What the simulator alone can do."""
+STRIPED = pytest.mark.parametrize("scene", ["stripe"], indirect=True)
+"""What is asked of Stripe alone."""

@@ -10,7 +10,7 @@ from dvor.contracts.payments import Payment, PaymentStatus, RefundTooLarge
 from dvor.kernel import clock, webhooks
 from dvor.kernel.ids import new
 from dvor.services.payments.rules import Verdict
-from tests.services.payments.conftest import BEFORE, NOW, Scene
+from tests.services.payments.conftest import BEFORE, NOW, SIMULATED, Scene
 
 RETIRED = b"r" * 32
 
@@ -26,12 +26,7 @@ class TestWB15:
         )
         kinds = sorted(type(answer).__name__ for answer in answers)
         assert kinds == ["Payment"] + ["RefundTooLarge"] * 49
-        assert (
-            await scene.db.fetchval(
-                "SELECT refunded FROM bank_payments WHERE reference = $1", str(payment.id)
-            )
-            == 60
-        )
+        assert await scene.refunded_at_bank(payment) == 60
 
     async def test_during_a_capture_takes_nothing_that_was_not_taken(self, scene: Scene) -> None:
         for _ in range(5):
@@ -65,6 +60,7 @@ class TestWB15:
             )
 
 
+@SIMULATED
 class TestFT4:
     """Forged webhooks of the bank: refused, or of no effect."""
 

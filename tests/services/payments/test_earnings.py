@@ -12,8 +12,8 @@ from dvor.kernel.caller import Caller, Role
 from dvor.kernel.errors import Forbidden, InvalidFields
 from dvor.kernel.ids import new
 from dvor.services.payments.providers import Refused
-from dvor.services.payments.rules import CARDS, Verdict
-from tests.services.payments.conftest import Scene, asked, token
+from dvor.services.payments.rules import Verdict
+from tests.services.payments.conftest import SIMULATED, Scene
 
 ADMIN = Caller(user_id=new(), roles=(Role.ADMIN,))
 
@@ -33,9 +33,7 @@ async def sold(
     """A captured payment for things of these sellers."""
     shares = tuple(share(who, part) for who, part in parts)
     total = amount or sum(part for _, part in parts)
-    payment = await asked(scene.orders, total, shares=shares)
-    await scene.house.payments.submit_card(token(payment), CARDS[verdict])
-    return await scene.orders.capture(payment.id)
+    return await scene.captured(total, verdict, shares=shares)
 
 
 async def balance(scene: Scene, who: Caller) -> tuple[int, int, int]:
@@ -65,8 +63,7 @@ class TestBalances:
 
     async def test_nothing_is_owed_before_the_capture(self, scene: Scene) -> None:
         one = seller()
-        payment = await asked(scene.orders, 100, shares=(share(one, 100),))
-        await scene.house.payments.submit_card(token(payment), CARDS[Verdict.APPROVED])
+        await scene.tried(Verdict.APPROVED, amount=100, shares=(share(one, 100),))
         assert await balance(scene, one) == (0, 0, 0)
 
     async def test_two_captures_at_once_owe_once(self, scene: Scene) -> None:
@@ -125,18 +122,18 @@ class TestBalances:
     ) -> None:
         one = seller()
         payment = await sold(scene, (one, 1_000), verdict=Verdict.CHARGEBACK)
-        await scene.service.bank.open_dispute(str(payment.id))
-        await scene.house.settle()
+        await scene.objects(payment)
+        await scene.settle()
         assert await balance(scene, one) == (0, 1_000, 0)
-        await scene.service.bank.decide_dispute(str(payment.id), won=won)
-        await scene.house.settle()
+        await scene.decides(payment, won=won)
+        await scene.settle()
         assert await balance(scene, one) == ((900, 0, 0) if won else (0, 0, 0))
 
+    @SIMULATED
     async def test_half_of_the_money_owes_nobody_anything(self, scene: Scene) -> None:
         one = seller()
         shares = (share(one, 1_000),)
-        payment = await asked(scene.orders, 1_000, shares=shares)
-        await scene.house.payments.submit_card(token(payment), CARDS[Verdict.PARTIAL])
+        payment = await scene.tried(Verdict.PARTIAL, amount=1_000, shares=shares)
         with pytest.raises(Exception, match="not been authorised"):
             await scene.orders.capture(payment.id)
         assert await balance(scene, one) == (0, 0, 0)

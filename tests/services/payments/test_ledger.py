@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dvor.services.payments import ledger
 from dvor.services.payments.ledger import PLATFORM, Posting
+from tests.services.payments.conftest import SIMULATED
 
 SELLERS = [UUID(int=n) for n in range(1, 6)]
 shares = st.dictionaries(st.sampled_from([*SELLERS, PLATFORM]), st.integers(1, 10**12), min_size=1)
@@ -130,6 +131,7 @@ class TestAnySequence:
         }
 
 
+@SIMULATED
 class TestLastWalls:
     async def test_what_does_not_balance_is_refused_at_the_commit(self, scene: Any) -> None:
         with pytest.raises(Exception, match="does not balance"):

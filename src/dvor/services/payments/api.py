@@ -1,5 +1,6 @@
 """Payments over REST, the provider's webhooks, and the hosted page of the simulated bank."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -31,7 +32,7 @@ from dvor.contracts.payments import (
 )
 from dvor.kernel import clock
 from dvor.kernel.db import caller_key
-from dvor.kernel.errors import InvalidFields
+from dvor.kernel.errors import InvalidFields, Unavailable
 from dvor.kernel.http import api_router, contract, page_router
 from dvor.kernel.http.front import TooLarge
 from dvor.kernel.messages import PageRequest
@@ -46,9 +47,11 @@ templates = Templates(package="dvor.services.payments")
 
 Asked = Annotated[Payments, contract(Payments)]
 
-SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature", "stripe-signature")
 """What a provider's signature is in, or about."""
 HEADER_MAX = 2000
+SIMULATOR = "simulator"
+"""The provider whose pages are here; others have their own."""
 
 
 @router.get("")
@@ -123,10 +126,12 @@ async def show_payment(payment_id: UUID, payments: Asked) -> PaymentHistory:
 
 @page.get("/pay/{pay_token}")
 async def show_page(pay_token: str, payments: Asked, said: str = "") -> Response:
-    """The bank's page. `said`: what the bank answered to the try before."""
+    """The bank's page, or the way to the provider's own. `said`: the answer to the try before."""
     payment = await payments.open_page(pay_token)
     if payment.status not in (PaymentStatus.REQUESTED, PaymentStatus.VOIDED):
         return RedirectResponse(payment.return_path, 303)
+    if payment.provider != SIMULATOR:
+        return _drawn(payment, said)
     if payment.action_path and payment.status is PaymentStatus.REQUESTED:
         return RedirectResponse(payment.action_path, 303)
     return _drawn(payment, said)
@@ -140,7 +145,12 @@ async def submit_page(
     outcome: Annotated[str, Form(max_length=20)] = "",
     action: Annotated[str, Form(max_length=20)] = "pay",
 ) -> Response:
-    """Try the card, or the one of an outcome. The number is never shown again."""
+    """Try the card, or the one of an outcome. The number is never shown again.
+
+    `action` away: to the provider's own page, where one has it.
+    """
+    if action == "away":
+        return await _sent_away(pay_token, payments)
     chosen = Verdict.DECLINED if action == "decline" else _chosen(outcome)
     number = rules.CARDS[chosen] if chosen else card_number
     try:
@@ -152,13 +162,32 @@ async def submit_page(
     return RedirectResponse(payment.action_path or payment.return_path, 303)
 
 
+async def _sent_away(pay_token: str, payments: Payments) -> Response:
+    """Back to our page, which has the provider's address: a form may not lead to another site."""
+    try:
+        payment = await payments.submit_card(pay_token, "")
+    except (InvalidFields, PaymentEnded):
+        return RedirectResponse(f"/pay/{pay_token}?said=ended", 303)
+    if payment.status is not PaymentStatus.REQUESTED:  # there is nothing to pay
+        return RedirectResponse(payment.return_path, 303)
+    said = "" if payment.action_path else "?said=unknown"
+    return RedirectResponse(f"/pay/{pay_token}{said}", 303)
+
+
 @page.get("/pay/{pay_token}/confirm")
 async def show_confirmation(pay_token: str, payments: Asked) -> Response:
-    """The bank asks whether it was really the payer: the third step of three."""
+    """The bank asks whether it was really the payer: the third step of three.
+
+    From a provider's own page the payer comes back here; we ask what became of it.
+    """
     payment = await payments.open_page(pay_token)
+    if payment.provider != SIMULATOR:
+        with suppress(PaymentEnded, Unavailable):  # the order's page says what became of it
+            await payments.confirm_card(pay_token, True)
+        return RedirectResponse(payment.return_path, 303)
     if not payment.action_path or payment.status is not PaymentStatus.REQUESTED:
         return RedirectResponse(f"/pay/{pay_token}", 303)
-    return HTMLResponse(templates.render("confirm.html", payment=payment))
+    return HTMLResponse(templates.render("confirm.html", payment=payment, simulated=True))
 
 
 @page.post("/pay/{pay_token}/confirm")
@@ -182,15 +211,23 @@ def _chosen(outcome: str) -> Verdict | None:
 def _drawn(payment: Payment, said: str) -> HTMLResponse:
     now = clock.now()
     ended = payment.status is PaymentStatus.VOIDED or payment.expires_at <= now
-    name = "ended.html" if ended else "underway.html" if payment.underway else "pay.html"
+    simulated = payment.provider == SIMULATOR
+    open_ = ("underway.html" if payment.underway else "pay.html") if simulated else "away.html"
+    name = "ended.html" if ended else open_
     html = templates.render(
         name,
         payment=payment,
-        said=said if said in {*Verdict} and payment.declines + (said == "mistyped") else "",
+        simulated=simulated,
+        said=_believed(payment, said) if simulated else said,
         minutes_left=_minutes_left(payment.expires_at, now),
         cards={verdict: _spaced(number) for verdict, number in rules.CARDS.items()},
     )
     return HTMLResponse(html, 410 if ended else 200)
+
+
+def _believed(payment: Payment, said: str) -> str:
+    """Words in the address alone accuse nobody."""
+    return said if said in {*Verdict} and payment.declines + (said == "mistyped") else ""
 
 
 def _minutes_left(until: datetime, now: datetime) -> int:

@@ -36,6 +36,7 @@ async def insert_payment(
     pay_token: str,
     return_path: str,
     expires_at: datetime,
+    provider: str = "simulator",
     commission_bp: int = 0,
     shares: Mapping[UUID, int] | None = None,
 ) -> Record | None:
@@ -44,8 +45,8 @@ async def insert_payment(
         f"""
         WITH moved AS (
             INSERT INTO payments (id, order_id, order_number, payer_id, amount, currency, pay_token,
-                                  return_path, expires_at, commission_bp)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                                  return_path, expires_at, commission_bp, provider)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $13)
             ON CONFLICT (order_id) DO NOTHING
             RETURNING *
         ), shared AS (
@@ -69,6 +70,7 @@ async def insert_payment(
         commission_bp,
         list(shares or {}),
         list((shares or {}).values()),
+        provider,
     )
 
 
@@ -122,35 +124,37 @@ async def payments(
 
 
 async def payment_of_news(
-    db: Connection, references: Sequence[str], event_id: str
+    db: Connection, provider: str, references: Sequence[str], ids: Sequence[UUID], event_id: str
 ) -> Record | None:
-    """The payment that a provider calls by one of these names; `heard`: the event is known."""
+    """The payment that a provider calls by one of these names, its own or ours.
+
+    `heard`: the event is known.
+    """
     return await db.fetchrow(
         f"""
-        SELECT {_PAYMENT}, EXISTS (SELECT FROM provider_events WHERE id = $2) AS heard
-        FROM payments WHERE reference = ANY($1)
+        SELECT {_PAYMENT}, EXISTS (SELECT FROM provider_events WHERE id = $4) AS heard
+        FROM payments WHERE provider = $1 AND (reference = ANY($2) OR id = ANY($3::uuid[]))
         """,
+        provider,
         references,
+        ids,
         event_id,
     )
 
 
-async def asking(
-    db: Connection, pay_token: str, provider: str, silence: timedelta
-) -> Record | None:
+async def asking(db: Connection, pay_token: str, silence: timedelta) -> Record | None:
     """From now on the provider is asked to authorise, while the payment is open.
 
     None where it is not. `silence`: after which we ask what came of it.
     """
     return await db.fetchrow(
         f"""
-        UPDATE payments SET asked_at = dvor_now(), underway = true, provider = $2,
-            reference = coalesce(reference, id::text), look_at = dvor_now() + $3::interval
+        UPDATE payments SET asked_at = dvor_now(), underway = true,
+            reference = coalesce(reference, id::text), look_at = dvor_now() + $2::interval
         WHERE pay_token = $1 AND status = 'requested' AND expires_at > dvor_now()
         RETURNING {_PAYMENT}
         """,
         pay_token,
-        provider,
         silence,
     )
 

@@ -82,6 +82,14 @@ def _luhn(number: str) -> bool:
     return total % 10 == 0
 
 
+def our_id(name: str) -> UUID | None:
+    """Our id of a payment, where a provider calls it by that."""
+    try:
+        return UUID(name)
+    except ValueError:
+        return None
+
+
 def may_see(caller: Caller, payer_id: UUID) -> bool:
     """Whether `caller` may look at this person's payment."""
     return caller.service in SERVICES or caller.is_admin() or caller.user_id == payer_id

@@ -36,7 +36,7 @@ from dvor.contracts.payments import (
 from dvor.kernel import clock
 from dvor.kernel.batch import GroupCommit, reader, writer
 from dvor.kernel.caller import Role, current, require_role, require_service, require_user
-from dvor.kernel.config import Settings
+from dvor.kernel.config import BadConfiguration, Settings
 from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.errors import Conflict, InvalidFields, Unavailable
 from dvor.kernel.ids import derived, new
@@ -53,6 +53,7 @@ from dvor.services.payments.providers import (
     State,
 )
 from dvor.services.payments.providers.simulator import Simulator
+from dvor.services.payments.providers.stripe import Stripe
 from dvor.services.payments.settlement import Settlement, known, nothing_new
 from dvor.services.payments.tasks import (
     BankWebhook,
@@ -84,8 +85,9 @@ class PaymentsService:
         self._heard = writer(partial(webhook_queries.note_events, db), queue_max=WAITING_MAX)
         self.deliveries = Deliveries(db, "webhook_deliveries")
         self.bank = Simulator(db, settings)
-        self.provider: Provider = self.bank
-        self.settlement = Settlement(db, self.provider)
+        self.providers = _providers(self.bank, settings)
+        self.provider = self.providers[settings.payment_provider]
+        self.settlement = Settlement(db, self.providers)
         self.earnings = Earnings(db)
 
     async def request(self, request: PaymentRequest) -> Payment:
@@ -105,6 +107,7 @@ class PaymentsService:
                 pay_token=secrets.token_urlsafe(TOKEN_BYTES),
                 return_path=request.return_path,
                 expires_at=request.expires_at,
+                provider=self.provider.name,
                 commission_bp=self.settings.commission_basis_points,
                 shares=ledger.whole(request.amount.amount, shares),
             )
@@ -121,7 +124,8 @@ class PaymentsService:
         # Strangers cannot tell a foreign payment from none.
         if row is None or not rules.may_see(current(), row["payer_id"]):
             raise UnknownPayment
-        if current().service in rules.SERVICES and row["underway"]:
+        waiting = row["underway"] or row["action_path"]
+        if current().service in rules.SERVICES and waiting:
             with suppress(Unavailable):  # what we know is true as far as it goes
                 await self.settlement.look(row)
                 row = (await self._whole.ask([payment_id]))[payment_id]
@@ -152,17 +156,16 @@ class PaymentsService:
         row = await self._of_token(pay_token)
         if row["status"] in _TAKEN:
             return views.payment(row, paying=True)
-        if not self.provider.readable(card_number):
+        provider = self.settlement.at(row)
+        if not provider.readable(card_number):
             raise InvalidFields(problems={"card_number": "not the number of a card"})
         silence = timedelta(seconds=self.settings.provider_silence_seconds)
-        row = await self._asked.run(
-            lambda tx: queries.asking(tx, pay_token, self.provider.name, silence)
-        )
+        row = await self._asked.run(lambda tx: queries.asking(tx, pay_token, silence))
         if row is None:
             return self._ended(await self._of_token(pay_token))
         try:
-            standing = await self.provider.authorise(
-                _charge(row), card_number, f"{row['id']} {current().key or new()}"
+            standing = await provider.authorise(
+                self._charge(row), card_number, f"{row['id']} {current().key or new()}"
             )
         except OutcomeUnknown:
             return views.payment(row, paying=True)
@@ -176,6 +179,18 @@ class PaymentsService:
             raise PaymentEnded
         return views.payment(row, paying=True)
 
+    def _charge(self, row: Record) -> Charge:
+        site = self.settings.site
+        return Charge(
+            reference=row["reference"],
+            amount=row["amount"],
+            currency=row["currency"],
+            expires_at=row["expires_at"],
+            description=row["order_number"],
+            paid_url=f"{site}/pay/{row['pay_token']}/confirm",
+            back_url=site + row["return_path"],
+        )
+
     def _ended(self, row: Record) -> Payment:
         """What is said of a payment that cannot be paid: that it is, or that it is over."""
         if row["status"] in _TAKEN:
@@ -183,10 +198,14 @@ class PaymentsService:
         raise PaymentEnded
 
     async def confirm_card(self, pay_token: str, accepted: bool) -> Payment:
-        """The payer's answer goes to the bank; then we ask the bank, as a browser comes back."""
+        """The payer's answer goes to the bank; then we ask the bank, as a browser comes back.
+
+        Other providers have asked the payer themselves.
+        """
         row = await self._of_token(pay_token)
         if row["action_path"] and row["status"] == PaymentStatus.REQUESTED:
-            await self.bank.confirm(row["reference"], accepted=accepted)
+            if row["provider"] == self.bank.name:
+                await self.bank.confirm(row["reference"], accepted=accepted)
             row = await self.settlement.look(row)
         if row["status"] == PaymentStatus.REQUESTED and not accepted:
             raise CardDeclined
@@ -194,13 +213,17 @@ class PaymentsService:
 
     async def receive_webhook(self, delivery: ProviderDelivery) -> None:
         """Take a webhook of the provider: verified, then only a reason to ask."""
+        sender = self._sender(delivery)
         try:
-            news = self.provider.read(delivery.headers, delivery.body, clock.now())
+            news = sender.read(delivery.headers, delivery.body, clock.now())
         except Forged:
             raise ForgedWebhook from None
         if news is None:
             return
-        row = known(await queries.payment_of_news(self.db, news.references, news.id))
+        ids = [id for id in map(rules.our_id, news.references) if id]
+        row = known(
+            await queries.payment_of_news(self.db, sender.name, news.references, ids, news.id)
+        )
         if row["heard"]:
             return
         standing = await self.settlement.ask(row)
@@ -210,6 +233,11 @@ class PaymentsService:
             await self._heard.ask((news.id, news.type, row["id"]))
         else:
             await self.settlement.follow(row, standing, event=(news.id, news.type))
+
+    def _sender(self, delivery: ProviderDelivery) -> Provider:
+        """Who says to have sent a webhook; whether that is so, its signature says."""
+        name = "stripe" if delivery.headers.get("stripe-signature") else self.bank.name
+        return self.providers.get(name, self.bank)
 
     async def webhooks(self, page: PageRequest) -> SentWebhooks:
         """What was sent, by the bank and by us."""
@@ -303,11 +331,12 @@ class PaymentsService:
         await queries.look_later(self.db, row["id"])
 
 
-def _charge(row: Record) -> Charge:
-    return Charge(
-        reference=row["reference"],
-        amount=row["amount"],
-        currency=row["currency"],
-        expires_at=row["expires_at"],
-        description=row["order_number"],
-    )
+def _providers(bank: Simulator, settings: Settings) -> dict[str, Provider]:
+    """All that are configured: what was begun with one ends with it. Raises BadConfiguration."""
+    found: dict[str, Provider] = {bank.name: bank}
+    chosen = settings.payment_provider
+    if chosen == Stripe.name or settings.stripe_secret_key:
+        found[Stripe.name] = Stripe(settings)
+    if chosen not in found:
+        raise BadConfiguration(f"DVOR_PAYMENT_PROVIDER={chosen!r}: simulator or stripe")
+    return found

@@ -5,6 +5,7 @@ said. Whoever comes second changes nothing, so answers, webhooks and our own que
 the same, in any order and any number of times.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
@@ -73,9 +74,9 @@ _DISPUTE_STEPS = {
 class Settlement:
     """Moves payments on."""
 
-    def __init__(self, db: Database, provider: Provider) -> None:
+    def __init__(self, db: Database, providers: Mapping[str, Provider]) -> None:
         self.db = db
-        self.provider = provider
+        self._providers = providers
         self._commits = {name: GroupCommit(db, name, queue_max=MOVES_MAX) for name in FOLLOWING}
 
     async def close(self) -> None:
@@ -83,10 +84,18 @@ class Settlement:
         for commit in self._commits.values():
             await commit.close()
 
+    def at(self, row: Record) -> Provider:
+        """Who moves a payment's money. Raises Unavailable where it is not configured any more."""
+        provider = self._providers.get(row["provider"])
+        if provider is None:
+            LOG.warning("provider of a payment is not configured", provider=row["provider"])
+            raise Unavailable
+        return provider
+
     async def ask(self, row: Record) -> Standing | None:
         """Where a payment stands at the provider. Raises Unavailable."""
         try:
-            return await self.provider.retrieve(row["reference"])
+            return await self.at(row).retrieve(row["reference"])
         except OutcomeUnknown:
             raise Unavailable from None
 
@@ -134,7 +143,7 @@ class Settlement:
         """Money that was set aside after we had closed the payment."""
         LOG.info("late authorisation let go", payment=str(row["id"]))
         try:
-            await self.provider.void(row["reference"], f"{row['id']} stray")
+            await self.at(row).void(row["reference"], f"{row['id']} stray")
         except OutcomeUnknown:
             raise Unavailable from None
 
@@ -153,7 +162,7 @@ class Settlement:
 
     async def _captured(self, row: Record) -> Record:
         try:
-            standing = await self.provider.capture(
+            standing = await self.at(row).capture(
                 row["reference"], row["amount"], f"{row['id']} capture", final=True
             )
         except (Refused, OutcomeUnknown) as problem:
@@ -183,7 +192,7 @@ class Settlement:
     async def _voided(self, row: Record) -> Record:
         """One try. Authorised meanwhile: the next one lets it go."""
         try:
-            standing = await self.provider.void(row["reference"], f"{row['id']} void")
+            standing = await self.at(row).void(row["reference"], f"{row['id']} void")
         except Refused:
             standing = None  # it never heard of the payment
         except OutcomeUnknown:
@@ -245,9 +254,7 @@ class Settlement:
         if refund["state"] == "done":
             return row
         try:
-            await self.provider.refund(
-                row["reference"], refund["amount"], f"{refund['key']} refund"
-            )
+            await self.at(row).refund(row["reference"], refund["amount"], f"{refund['key']} refund")
         except Refused:
             await self._undo_refund(row, refund)
             raise RefundFailed from None

@@ -17,7 +17,7 @@ class State(StrEnum):
     OPEN = "open"
     """Nothing is authorised: never tried, or declined."""
     ACTION = "action"
-    """The payer has to confirm it (3-D Secure)."""
+    """The payer has to act: confirm it (3-D Secure), or pay on the provider's own page."""
     PROCESSING = "processing"
     """The bank has not decided yet."""
     AUTHORISED = "authorised"
@@ -46,6 +46,10 @@ class Charge:
     currency: str
     expires_at: datetime
     description: str = ""
+    paid_url: str = ""
+    """Where a provider with a page of its own sends the payer who has paid."""
+    back_url: str = ""
+    """And the one who has not."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Standing:
     declines: int = 0
     card_ending: str = ""
     action_url: str = ""
-    """Where the payer confirms it; empty: on our hosted page."""
+    """Where the payer goes to pay or confirm; empty: to our hosted page."""
     disputed: int = 0
     dispute: DisputeState = DisputeState.NONE
     refunds: Mapping[str, bool] = field(default_factory=dict)
@@ -95,12 +99,13 @@ class Provider(Protocol):
     name: str
 
     def readable(self, method: str) -> bool:
-        """Whether `method` can be a means of payment at all."""
+        """Whether `method` can be a means of payment at all; none where the provider asks for it."""
         ...
 
     async def authorise(self, charge: Charge, method: str, key: str) -> Standing:
         """Set the amount aside on `method` (a card). Declined: `declines` has grown.
 
+        A provider that asks for the card on its own page answers ACTION and the address of it.
         Raises Refused when the payment is over, OutcomeUnknown.
         """
         ...
