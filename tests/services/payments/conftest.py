@@ -303,7 +303,7 @@ class StripeScene(Scene):
         await self.house.settle()
 
     async def at_bank(self, payment: Payment) -> str:
-        status = self.fake.of(payment.id)["status"]
+        status: str = self.fake.of(payment.id)["status"]
         return {"requires_capture": "authorised", "canceled": "voided"}.get(status, status)
 
     async def refunded_at_bank(self, payment: Payment) -> int:

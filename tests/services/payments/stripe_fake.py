@@ -298,7 +298,7 @@ class FakeStripe:
         return session
 
     def _captured(self, intent: Json, fields: dict[str, str]) -> Json:
-        amount = int(fields.get("amount_to_capture", intent["amount_capturable"]))
+        amount = int(fields.get("amount_to_capture") or intent["amount_capturable"])
         if intent["status"] != "requires_capture":
             raise No(400, "invalid_request_error", "payment_intent_unexpected_state")
         if not 0 < amount <= intent["amount_capturable"]:

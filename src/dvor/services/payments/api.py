@@ -222,7 +222,10 @@ def _drawn(payment: Payment, said: str) -> HTMLResponse:
         minutes_left=_minutes_left(payment.expires_at, now),
         cards={verdict: _spaced(number) for verdict, number in rules.CARDS.items()},
     )
-    return HTMLResponse(html, 410 if ended else 200)
+    # Of itself, as a form of ours may not lead to another site, not even by a redirect.
+    leaving = payment.action_path if name == "away.html" else ""
+    headers = {"refresh": f"0; url={leaving}"} if leaving else {}
+    return HTMLResponse(html, 410 if ended else 200, headers)
 
 
 def _believed(payment: Payment, said: str) -> str:
