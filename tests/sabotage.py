@@ -425,6 +425,42 @@ def refunds_summed_up() -> None:
     break_(queries, "refund", refund)
 
 
+STRIPE = "tests/services/payments/test_stripe_adapter.py"
+
+
+@planted("-", f"{STRIPE}::TestSignature")
+def stripe_unsigned() -> None:
+    """Whatever says that it comes from Stripe is believed."""
+    from dvor.services.payments.providers.stripe import Stripe
+
+    break_(Stripe, "_verify", lambda *_: None)
+
+
+@planted("-", "tests/services/payments/test_stripe.py::TestOncePerKey")
+def stripe_page_a_try() -> None:
+    """Each try to pay opens a page of its own at Stripe: all of them can be paid."""
+    from dvor.services.payments.providers.stripe import Stripe
+
+    call = Stripe._call
+
+    async def wrong(self: Any, method: str, path: str, fields: Any = None, key: str = "") -> Any:
+        tries = f" {random.random()}" if path.endswith("/sessions") else ""
+        return await call(self, method, path, fields, key + tries)
+
+    break_(Stripe, "_call", wrong)
+
+
+@planted("-", f"{STRIPE}::TestErrors::test_a_refund_with_one_key_is_one_refund")
+def stripe_refund_not_looked_for() -> None:
+    """A refund is asked for again without looking whether it is there: keys are forgotten."""
+    from dvor.services.payments.providers.stripe import Stripe
+
+    async def none(*_: Any) -> list[Any]:
+        return []
+
+    break_(Stripe, "_refunds", none)
+
+
 @planted("B23", "tests/journeys/test_promos.py::TestLimit")
 def promo_uses_counted() -> None:
     """Uses of a promo code are counted when it is applied, and held by nobody."""

@@ -12,7 +12,8 @@ from aiohttp import web
 from dvor.cli.problems import told_in_one_line
 from dvor.kernel import clock
 from dvor.kernel.config import BadConfiguration, Settings
-from dvor.services.payments.providers import Charge, Forged, News, OutcomeUnknown, Refused
+from dvor.services.payments.providers import Charge, Forged, News, OutcomeUnknown, Refused, State
+from dvor.services.payments.providers import stripe as stripe_module
 from dvor.services.payments.providers.stripe import Stripe
 from tests.services.payments.stripe_fake import API_KEY, FakeStripe, serving
 
@@ -165,8 +166,9 @@ class TestErrors:
 
     @pytest.mark.parametrize("status", [409, 429])
     async def test_of_somebody_busy_are_waited_for_but_not_for_ever(
-        self, fake: FakeStripe, stripe: Stripe, status: int
+        self, fake: FakeStripe, stripe: Stripe, monkeypatch: pytest.MonkeyPatch, status: int
     ) -> None:
+        monkeypatch.setattr(stripe_module, "BUSY_PAUSES_SECONDS", (0.01,) * 3)
         fake.fail["POST /sessions"] = [status] * 4
         with pytest.raises(OutcomeUnknown):
             await stripe.authorise(charge(), "", "a try")
@@ -184,6 +186,15 @@ class TestErrors:
         ):
             with pytest.raises(Refused):
                 await call
+
+    async def test_of_a_page_that_cannot_be_closed_just_now_leave_it_open(
+        self, fake: FakeStripe, stripe: Stripe
+    ) -> None:
+        opened = await stripe.authorise(charge(), "", "a try")
+        fake.fail["POST /expire"] = [400]
+        with pytest.raises(OutcomeUnknown):
+            await stripe.void(opened.reference, "k")
+        assert (await stripe.void(opened.reference, "k")).state is State.VOIDED
 
     async def test_where_nothing_is_known_there_is_nothing(self, stripe: Stripe) -> None:
         for name in ("cs_none", "pi_none", charge().reference):
