@@ -22,11 +22,12 @@ async def fake() -> AsyncIterator[FakeStripe]:
 
 @pytest.fixture(scope="module")
 async def world(template: Any, fake: FakeStripe) -> AsyncIterator[World]:
-    stripe = {
+    stripe: dict[str, Any] = {
         "payment_provider": "stripe",
         "stripe_url": fake.url,
         "stripe_secret_key": API_KEY,
         "stripe_webhook_secrets": "whsec_now",
+        "provider_timeout_seconds": 60.0,  # as slow as the machine is
     }
     async with open_world(template, **stripe) as world:
         yield world

@@ -363,6 +363,7 @@ async def stripe_scene(template: Any) -> AsyncIterator[StripeScene]:
             stripe_url=fake.url,
             stripe_secret_key=API_KEY,
             stripe_webhook_secrets="whsec_now,whsec_before",
+            provider_timeout_seconds=60.0,  # as slow as the machine is
         )
         scene = StripeScene(line.house, line, sink)
         scene.fake = fake

@@ -320,7 +320,7 @@ class TestWebhooks:
         event = scene.fake.events.pop()
         scene.fake.events.clear()
         ours = json.dumps(event)
-        event["data"]["object"]["metadata"] = {}
+        event["data"]["object"] |= {"id": "cs_x", "payment_intent": "pi_x", "metadata": {}}
         assert await scene.line.send(*scene.fake.signed(event)) == 204
         kind = json.loads(ours) | {"type": "customer.created"}
         assert await scene.line.send(*scene.fake.signed(kind)) == 204
