@@ -216,6 +216,42 @@ def expiry_ignores_payments() -> None:
     break_(steps.Steps, "_look", wrong)
 
 
+APPROVAL = "tests/services/orders/test_approval.py"
+
+
+@planted(
+    "B26", f"{APPROVAL}::TestAsking::test_money_is_set_aside_and_everything_held_until_the_answer"
+)
+def sellers_are_not_asked() -> None:
+    """What sellers want to be asked about is booked and charged as soon as the bank says yes."""
+    from dvor.services.orders import saga_queries, steps
+
+    async def wrong(self: steps.Steps, tx: Any, order: Any) -> Any:
+        await tx.execute("UPDATE orders SET approval = 'given' WHERE id = $1", order["id"])
+        return await saga_queries.begin(tx, order, "settle", noting=("payment_authorised",))
+
+    break_(steps.Steps, "begin_settling", wrong)
+
+
+@planted("B27", f"{APPROVAL}::TestRaces::test_cancelled_by_the_customer_then_accepted")
+def answers_always_count() -> None:
+    """A seller's yes counts whatever has become of the request meanwhile."""
+    from dvor.services.orders import rules
+
+    break_(rules, "answerable", lambda *_args, **_more: True)
+
+
+@planted("B28", f"{APPROVAL}::TestAnswer::test_all_who_are_asked_have_to_say_yes")
+def one_yes_is_enough() -> None:
+    """The first of several sellers decides for all."""
+    from dvor.services.orders import queries
+
+    async def wrong(_tx: Any, _order_id: Any) -> bool:
+        return True
+
+    break_(queries, "all_approved", wrong)
+
+
 SIMULATION = "tests/simulation"
 POINTS = f"{SIMULATION}/test_named_points.py::TestEveryPoint::test_is_survived[bought]"
 BROKERS = "tests/kernel/test_brokers.py::TestRelay"

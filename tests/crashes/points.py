@@ -37,16 +37,19 @@ RARE_TRANSACTIONS = (
     "bank.decided",
     "bank.dispute_decided",
     "bank.disputed",
+    "orders.answered",
+    "orders.ask_refused",
     "orders.look_settles",
     "orders.refund_refused",
+    "orders.sellers_asked",
     "orders.settle_refused",
     "payments.paid_out",
     "payments.refund_undone",
     "payments.unheard_voided",
     "payments.webhook_replayed",
 )
-"""Only where a webhook is lost, what was held is sold to somebody else, a bank is slow or says no, or
-an admin or a timer does something: see tests/simulation and tests/services/payments.
+"""Only where a webhook is lost, what was held is sold to somebody else, a bank is slow or says no, a
+seller answers, or an admin or a timer does something: see tests/simulation and tests/services/payments.
 """
 CALLS = (
     "Catalog.quote",
@@ -61,6 +64,8 @@ CALLS = (
     "Payments.request",
     "Payments.void",
 )
+RARE_CALLS = ("Inventory.extend",)
+"""Only where a seller answers."""
 TASKS = (
     "decide_dispute",
     "decide_late",
@@ -98,4 +103,9 @@ POINTS = tuple(
         OTHERS,
     )
 )
-RARE = _each(RARE_TRANSACTIONS, "before_commit", "after_commit")
+RARE = tuple(
+    chain(
+        _each(RARE_TRANSACTIONS, "before_commit", "after_commit"),
+        _each(RARE_CALLS, "asked", "answered"),
+    )
+)

@@ -206,8 +206,8 @@ class Goods:
     def __init__(self) -> None:
         self.facts: dict[UUID, OfferFacts] = {}
 
-    def add(self, seller_id: UUID, kind: Kind) -> UUID:
-        """A new offer."""
+    def add(self, seller_id: UUID, kind: Kind, *, approval: bool = False) -> UUID:
+        """A new offer; `approval`: its seller answers each request."""
         made = ids.new()
         self.facts[made] = OfferFacts(
             id=made,
@@ -220,6 +220,7 @@ class Goods:
             price=Money(amount=PRICE, currency="RUB"),
             timezone="UTC",
             picture="",
+            approval=approval,
         )
         return made
 
@@ -317,10 +318,10 @@ class Stage:
         """Somebody new."""
         return Caller(user_id=ids.new(), roles=(Role.CUSTOMER,))
 
-    async def offer(self, units: int, kind: Kind = Kind.PRODUCT) -> UUID:
-        """A new offer with so many units."""
+    async def offer(self, units: int, kind: Kind = Kind.PRODUCT, *, approval: bool = False) -> UUID:
+        """A new offer with so many units; `approval`: its seller answers each request."""
         assert self.seller.user_id is not None
-        made = self.goods.add(self.seller.user_id, kind)
+        made = self.goods.add(self.seller.user_id, kind, approval=approval)
         with asking(self.seller):
             await self.process.implementation("inventory").set_supply(made, units)
         return made

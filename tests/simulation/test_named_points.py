@@ -26,6 +26,9 @@ ELSEWHERE = (
 NOT_HERE = ("orders.guest_cart_joined.", "orders.delivered.")
 HERE = [point for point in (*POINTS, *RARE) if not point.startswith((*ELSEWHERE, *NOT_HERE))]
 
+DAY = 90_000
+"""Seconds: longer than a seller may take to answer."""
+
 Story = Callable[[Stage, Caller, Order, list[Any]], Awaitable[None]]
 
 
@@ -141,6 +144,38 @@ async def seller_was_paid(stage: Stage, customer: Caller, order: Order, offers: 
     await house_works(stage)
 
 
+async def asked_yes(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """Its seller is asked and accepts; whoever did not hear so says it again."""
+    await pay(stage, order)
+    await house_works(stage)
+    with asking(stage.seller):
+        for _ in range(2):
+            await stage.orders.approve(order.id)
+
+
+async def asked_no(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """Its seller is asked and declines."""
+    await pay(stage, order)
+    await house_works(stage)
+    with asking(stage.seller):
+        await stage.orders.decline(order.id)
+
+
+async def asked_in_vain(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """Its seller is asked and says nothing."""
+    await pay(stage, order)
+    await house_works(stage)
+    await stage.advance(DAY)
+    await house_works(stage)
+
+
+async def gone_unasked(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """Before its seller could be asked somebody else had it."""
+    await sold_meanwhile(stage, customer, order, offers)
+
+
+ASKING = (asked_yes, asked_no, asked_in_vain, gone_unasked)
+"""Stories of things whose seller answers each request."""
 STORIES: tuple[Story, ...] = (
     bought,
     bank_asked_back,
@@ -153,6 +188,7 @@ STORIES: tuple[Story, ...] = (
     sold_meanwhile,
     bank_was_slow,
     objected,
+    *ASKING,
 )
 
 
@@ -194,7 +230,9 @@ class TestEveryPoint:
             met.add(point)
             return point == cut
 
-        offers, customer = [await stage.offer(1) for _ in range(2)], stage.customer()
+        asks = story in ASKING
+        offers = [await stage.offer(1, approval=asks) for _ in range(2)]
+        customer = stage.customer()
         stage.director.on_point = on_point
         key = customer.user_id
 
@@ -221,6 +259,9 @@ class TestEveryPoint:
                 break
             await stage.advance(11)
         await wind_up(stage)
+        if asks:  # who was asked and has not answered says no
+            await stage.advance(DAY)
+            await wind_up(stage)
         await stage.advance(11)  # what was given back last is looked at: no other story meets that
         await stage.settle()
         assert order is not None

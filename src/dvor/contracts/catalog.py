@@ -135,6 +135,8 @@ class Listing(Message):
     fees: tuple[Fee, ...] = ()
     tax: Tax = Tax()
     """Its seller's."""
+    approval: Bool = False
+    """Its seller answers each request before it is booked and charged."""
 
 
 class OfferDraft(Message):
@@ -167,6 +169,8 @@ class ListingDraft(Message):
     cancellation: Policy = ANYTIME
     """What comes back to customers who cancel. Goods have nothing before a beginning."""
     fees: Fees = ()
+    approval: Bool = False
+    """Rentals and stays only."""
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "ListingDraft":
@@ -270,6 +274,7 @@ class OfferFacts(Message):
     by_hour: Bool = False
     cancellation: Policy = ANYTIME
     """What comes back to customers who cancel."""
+    approval: Bool = False
 
 
 class OfferFactsList(Message):

@@ -14,7 +14,7 @@ class Notification(Message):
 
     id: UUID
     topic: str
-    """order_created, order_paid, payment_failed, order_cancelled, order_delivered, sale_paid, sale_cancelled, welcome, waiting_offered, waiting_lapsed"""
+    """order_created, order_paid, payment_failed, order_cancelled, order_delivered, sale_paid, sale_cancelled, welcome, waiting_offered, waiting_lapsed, approval_asked, approval_waited"""
     title: str
     body: str
     path: str

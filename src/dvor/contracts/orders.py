@@ -82,6 +82,8 @@ class CartLine(Message):
     deposit: Money | None = None
     cancellation: Policy = ANYTIME
     """What would come back of it."""
+    approval: Bool = False
+    """Its seller answers before it is booked and charged."""
 
 
 class CartPromo(Message):
@@ -171,6 +173,12 @@ class Order(Message):
     created_at: Instant
     promo_code: str = ""
     """What was taken off for it is among the parts of the lines."""
+    needs_approval: Bool = False
+    """Some of its sellers answer before it is booked and charged."""
+    approve_until: Instant | None = None
+    """The money is set aside and the sellers have until then to answer; None: nobody is asked now."""
+    approvable: Bool = False
+    """The viewer is a seller who has to answer."""
 
 
 class OrderCard(Message):
@@ -186,6 +194,7 @@ class OrderCard(Message):
     line_count: Count
     total: Money
     created_at: Instant
+    approve_until: Instant | None = None
 
 
 class OrderPage(Message):
@@ -230,6 +239,8 @@ class OrderSearch(PageRequest):
     """Part of an order number."""
     refund_refused: Flag = False
     """Only those whose money the bank does not give back yet."""
+    to_approve: Bool = False
+    """Only what waits for the caller's answer as a seller; the most urgent first, no pages."""
 
 
 class WebhookDelivery(Message):
@@ -263,6 +274,10 @@ class CartFull(Conflict):
 
 class NotCancellable(Conflict):
     """This order can no longer be cancelled."""
+
+
+class NotApprovable(Conflict):
+    """This request is not waiting for an answer any more."""
 
 
 class NotDeliverable(Conflict):
@@ -322,6 +337,19 @@ class OrderPaid(Event):
     lines: OrderedLines = ()
 
 
+class ApprovalAsked(Event):
+    """The money is set aside; these sellers have `until` to answer, else all of it is let go."""
+
+    aggregate = "order_id"
+    order_id: UUID
+    number: str
+    customer_id: UUID
+    seller_ids: tuple[UUID, ...]
+    total: Money
+    until: Instant
+    lines: OrderedLines = ()
+
+
 class PaymentFailed(Event):
     """The bank declined; the customer may try again until the hold ends."""
 
@@ -333,7 +361,9 @@ class PaymentFailed(Event):
 
 
 class OrderCancelled(Event):
-    """Nothing of the order is booked any more. `reason`: customer, seller, admin, unpaid, unavailable."""
+    """Nothing of the order is booked any more. `reason`: customer, seller, admin, unpaid, unavailable,
+    declined, unanswered, uncharged (the bank did not give what it had set aside).
+    """
 
     aggregate = "order_id"
     order_id: UUID
@@ -345,6 +375,8 @@ class OrderCancelled(Event):
     lines: OrderedLines = ()
     refunds: tuple[LineRefund, ...] = ()
     """What came back for each line of a paid order, and why."""
+    declined_by: UUID | None = None
+    """The seller who said no to the request."""
 
 
 class OrderLinesCancelled(Event):
@@ -469,6 +501,17 @@ class Orders(Protocol):
 
         Raises NotCancellable, RefundChanged, UnknownLine, CutsTooMuch.
         """
+        ...
+
+    async def approve(self, order_id: UUID) -> Order:
+        """Say yes to a request; when all who were asked have, it is booked and charged.
+
+        Sellers who were asked. Harmless when repeated. Raises UnknownOrder, NotApprovable.
+        """
+        ...
+
+    async def decline(self, order_id: UUID) -> Order:
+        """Say no: everything becomes free, the money is let go. As `approve`."""
         ...
 
     async def deliver(self, order_id: UUID) -> Order:

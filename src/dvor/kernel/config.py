@@ -134,6 +134,11 @@ class Settings:
     waiting_offer_seconds: int = _variable(
         "DVOR_WAITING_OFFER_SECONDS", 43_200, "how long what somebody waited for is held for them"
     )
+    approval_seconds: int = _variable(
+        "DVOR_APPROVAL_SECONDS",
+        86_400,
+        "how long a seller may take to answer a request; a bank must keep money aside so long",
+    )
     payment_margin_seconds: int = _variable(
         "DVOR_PAYMENT_MARGIN_SECONDS", 60, "how long before its hold a payment closes"
     )

@@ -5,7 +5,7 @@ from fractions import Fraction
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dvor.contracts.catalog import Kind, QuoteLine
@@ -131,6 +131,7 @@ class TestTax:
 
 
 class TestShares:
+    @settings(deadline=None)
     @given(st.lists(st.integers(0, 10**13), min_size=1, max_size=50), st.data())
     def test_make_the_whole_and_are_fair_to_less_than_a_kopeck(self, parts, data) -> None:
         off = data.draw(st.integers(0, sum(parts)))
@@ -143,6 +144,7 @@ class TestShares:
 
 
 class TestPromoCodes:
+    @settings(deadline=None)
     @given(st.lists(st.tuples(rooms, quantities, nights), min_size=1, max_size=6), promos)
     def test_a_quote_is_exact_and_never_below_zero(self, wanted, code) -> None:
         known = {room.facts.id: room for room, _, _ in wanted}

@@ -49,6 +49,10 @@ class TestCheckDraft:
             rules.check_draft(draft, Kind.RENTAL, {known: False})
         assert list(refused.value.details["problems"]) == ["offers.0.by_hour"]
 
+    def test_what_is_let_may_ask_first(self) -> None:
+        rules.check_draft(room(approval=True))
+        rules.check_draft(room(kind=Kind.RENTAL, category="bikes", approval=True))
+
     def test_takes_seasons_that_touch(self) -> None:
         rules.check_draft(room(seasons=(_season(5, 9), _season(0, 4))))
 
@@ -86,6 +90,8 @@ class TestCheckDraft:
                 "offers.0.pricing.quantity_discounts",
             ),
             (_priced(room, Pricing(), by_hour=True), "offers.0.by_hour"),
+            (product(approval=True), "approval"),
+            (concert(approval=True), "approval"),
         ],
     )
     def test_names_the_field_that_is_wrong(self, draft, field) -> None:

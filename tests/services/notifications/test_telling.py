@@ -9,12 +9,14 @@ import pytest
 from dvor.contracts.identity import UserRegistered
 from dvor.contracts.notifications import Notification
 from dvor.contracts.orders import (
+    ApprovalAsked,
     OrderCancelled,
     OrderCreated,
     OrderDelivered,
     OrderPaid,
     PaymentFailed,
 )
+from dvor.kernel import clock
 from dvor.kernel.caller import Caller
 from dvor.kernel.errors import InvalidFields, Unauthenticated
 from dvor.kernel.ids import new
@@ -78,6 +80,42 @@ class TestTelling:
         await happened(house, OrderCreated(**facts, total=TOTAL), cancelled(facts, "unpaid"))
         assert await topics(house, seller) == []
 
+    @pytest.mark.parametrize(
+        ("reason", "declined_by", "told"),
+        [
+            ("declined", 0, {"accepted"}),
+            ("unanswered", None, {"accepted", "silent"}),
+            ("customer", None, {"accepted", "silent"}),
+            ("uncharged", None, {"accepted", "silent"}),
+        ],
+    )
+    async def test_who_was_asked_hears_that_nothing_comes_of_it(
+        self,
+        house: Any,
+        identity: Any,
+        happened: Any,
+        reason: str,
+        declined_by: int | None,
+        told: set[str],
+    ) -> None:
+        customer, silent, accepted, unasked = (identity.meet() for _ in range(4))
+        facts = order(customer, silent, accepted, unasked)
+        asked: dict[str, Any] = facts | {"seller_ids": (silent, accepted)}
+        who = silent if declined_by is not None else None
+        await happened(
+            house,
+            ApprovalAsked(**asked, total=TOTAL, until=clock.now()),
+            cancelled(facts, reason).model_copy(update={"declined_by": who}),
+        )
+        assert set(await topics(house, customer)) == {"approval_waited", "order_cancelled"}
+        assert await topics(house, unasked) == []
+        for name, seller in (("silent", silent), ("accepted", accepted)):
+            after = {"sale_cancelled"} if name in told else set()
+            assert set(await topics(house, seller)) == {"approval_asked"} | after
+        (ask,) = [n for n in await seen(house, accepted) if n.topic == "approval_asked"]
+        assert ask.path == f"/orders/{facts['order_id']}"
+        assert "1,234" not in ask.body and "to accept or to decline" in ask.body
+
     async def test_the_same_event_again_tells_nothing_again(
         self, house: Any, identity: Any, happened: Any
     ) -> None:
@@ -126,6 +164,9 @@ class TestWords:
             ("admin", TOTAL, "The administrators", "администрация"),
             ("unpaid", NOTHING, "not paid in time. Nothing was charged.", "Деньги не списаны."),
             ("unavailable", NOTHING, "had been taken", "заняли раньше"),
+            ("declined", NOTHING, "declined the request. Nothing", "отклонил запрос. Деньги не"),
+            ("unanswered", NOTHING, "did not answer in time. Nothing", "не ответил вовремя."),
+            ("uncharged", NOTHING, "did not give the money", "не отдал отложенные деньги."),
             ("something new", NOTHING, "Nothing was charged.", "Деньги не списаны."),
         ],
     )

@@ -59,6 +59,8 @@ class FakeCatalog:
     withdrawn: set[UUID] = field(default_factory=set)
     policies: dict[UUID, Policy] = field(default_factory=dict)
     starts: dict[UUID, datetime] = field(default_factory=dict)
+    asking: set[UUID] = field(default_factory=set)
+    """Of these the seller answers each request."""
 
     def offer(self, seller: UUID) -> UUID:
         """A new offer of this seller."""
@@ -80,6 +82,7 @@ class FakeCatalog:
             picture="/pictures/x.svg",
             cancellation=self.policies.get(offer_id, ANYTIME),
             starts_at=self.starts.get(offer_id),
+            approval=offer_id in self.asking,
         )
 
     async def offers(self, offer_ids: tuple[UUID, ...]) -> OfferFactsList:
@@ -168,6 +171,20 @@ class FakeInventory:
         if late or hold.status in (HoldStatus.RELEASED, HoldStatus.EXPIRED):
             raise HoldEnded
         return self._become(hold_id, HoldStatus.CONFIRMED)
+
+    async def extend(self, hold_id: UUID, seconds: int) -> Hold:
+        """Let it live longer."""
+        hold = self.holds[hold_id]
+        if hold.status is not HoldStatus.HELD or hold.expires_at <= clock.now():
+            raise HoldEnded
+        until = max(hold.expires_at, clock.now() + timedelta(seconds=seconds))
+        self.holds[hold_id] = hold.model_copy(update={"expires_at": until})
+        return self.holds[hold_id]
+
+    def lapse(self) -> None:
+        """All holds reach their deadline at once."""
+        for hold_id, hold in self.holds.items():
+            self.holds[hold_id] = hold.model_copy(update={"expires_at": clock.now()})
 
     async def release(self, hold_id: UUID) -> Hold:
         """Release."""

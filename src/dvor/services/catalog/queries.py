@@ -29,7 +29,7 @@ from dvor.services.catalog.pricing import NO_TAX, Priced
 _LISTING = """
 SELECT l.id, l.seller_id, l.external_id, l.kind, l.status, l.category, l.title_ru, l.title_en,
        l.description_ru, l.description_en, l.city, l.address, l.timezone, l.starts_at, l.ends_at,
-       l.attributes, l.currency, l.version, l.created_at, l.cancellation, l.fees,
+       l.attributes, l.currency, l.version, l.created_at, l.cancellation, l.fees, l.approval,
        t.name_ru AS tax_ru, t.name_en AS tax_en, t.rate AS tax_rate, t.included AS tax_included,
        (SELECT jsonb_agg(
             jsonb_build_object('id', o.id, 'name', jsonb_build_object('ru', name_ru, 'en', name_en),
@@ -43,7 +43,7 @@ FROM listings l LEFT JOIN seller_taxes t USING (seller_id)
 _FACTS = """
 SELECT o.id, o.listing_id, l.seller_id, l.kind, l.category, l.title_ru, l.title_en,
        o.name_ru, o.name_en, o.price, o.seasons, o.by_hour, o.pricing, l.currency, l.timezone,
-       l.starts_at, l.cancellation, l.fees,
+       l.starts_at, l.cancellation, l.fees, l.approval,
        t.name_ru AS tax_ru, t.name_en AS tax_en, t.rate AS tax_rate, t.included AS tax_included,
        coalesce(l.ends_at, l.starts_at) AS over_at,
        CASE WHEN o.active THEN l.status ELSE 'archived' END AS status
@@ -75,6 +75,7 @@ def _listing(row: Record) -> Listing:
         cancellation=Policy.model_validate(row["cancellation"]),
         fees=_fees(row["fees"]),
         tax=_tax(row),
+        approval=row["approval"],
     )
 
 
@@ -165,6 +166,7 @@ async def priced_offers(db: Connection, offer_ids: Sequence[UUID]) -> dict[UUID,
                 picture=rules.picture(row["listing_id"], row["kind"], row["category"]),
                 by_hour=row["by_hour"],
                 cancellation=Policy.model_validate(row["cancellation"]),
+                approval=row["approval"],
             ),
             seasons=_seasons(row["seasons"]),
             pricing=Pricing.model_validate(row["pricing"]),
@@ -186,9 +188,9 @@ async def insert_listing(
             INSERT INTO listings (
                 id, kind, category, title_ru, title_en, description_ru, description_en,
                 city, address, timezone, starts_at, ends_at, attributes, currency, price_from,
-                external_id, cancellation, fees, seller_id, status, created_at, changed_at)
+                external_id, cancellation, fees, approval, seller_id, status, created_at, changed_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-                    nullif($16, ''), $17, $18, $19, 'draft', dvor_now(), dvor_now())
+                    nullif($16, ''), $17, $18, $19, $20, 'draft', dvor_now(), dvor_now())
             ON CONFLICT ON CONSTRAINT listings_pkey DO NOTHING
             """,
             *_columns(listing_id, draft),
@@ -206,6 +208,7 @@ async def update_listing(db: Connection, listing_id: UUID, draft: ListingDraft) 
             description_ru = $6, description_en = $7, city = $8, address = $9, timezone = $10,
             starts_at = $11, ends_at = $12, attributes = $13, currency = $14, price_from = $15,
             external_id = coalesce(nullif($16, ''), external_id), cancellation = $17, fees = $18,
+            approval = $19,
             version = version + 1, changed_at = dvor_now()
         WHERE id = $1
         """,
@@ -234,6 +237,7 @@ def _columns(listing_id: UUID, draft: ListingDraft) -> tuple[Any, ...]:
         draft.external_id,
         draft.cancellation.model_dump(mode="json"),
         [fee.model_dump(mode="json") for fee in draft.fees],
+        draft.approval,
     )
 
 

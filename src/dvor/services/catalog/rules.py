@@ -77,6 +77,8 @@ def _terms_problems(draft: ListingDraft) -> dict[str, str]:
     }
     if problem := _cancellation_problem(draft.cancellation, draft.kind):
         problems["cancellation"] = problem
+    if draft.approval and draft.kind not in DATED:
+        problems["approval"] = gettext("Only for what is rented or let by dates.")
     return problems
 
 

@@ -8,6 +8,7 @@ from dvor.contracts.identity import UserRegistered
 from dvor.contracts.inventory import WaitingLapsed, WaitingOffered
 from dvor.contracts.order_changes import LineRefund
 from dvor.contracts.orders import (
+    ApprovalAsked,
     LatePaymentReturned,
     OrderCancelled,
     OrderCreated,
@@ -47,6 +48,16 @@ async def order_paid(tx: Tx, event: OrderPaid) -> None:
         await _tell(tx, "sale_paid", event.order_id, [seller], own)
 
 
+async def approval_asked(tx: Tx, event: ApprovalAsked) -> None:
+    """Ask the sellers, and tell the customer that they are asked."""
+    details = {"number": event.number, "until": event.until.isoformat()}
+    for seller in event.seller_ids:
+        own = details | {"lines": _told(event, seller)}
+        await _tell(tx, "approval_asked", event.order_id, [seller], own)
+    whole = details | {"total": event.total.model_dump(), "lines": _told(event)}
+    await _tell(tx, "approval_waited", event.order_id, [event.customer_id], whole)
+
+
 async def payment_failed(tx: Tx, event: PaymentFailed) -> None:
     """Tell the customer, at the first decline of an order only."""
     details = {"number": event.number, "lines": _told(event)}
@@ -54,14 +65,17 @@ async def payment_failed(tx: Tx, event: PaymentFailed) -> None:
 
 
 async def order_cancelled(tx: Tx, event: OrderCancelled) -> None:
-    """Tell the customer, and those sellers who had been told of a sale."""
+    """Tell the customer, and those sellers who had been told of a sale or asked about it."""
     details = {"number": event.number, "reason": event.reason}
     refunded = {"refunded": event.refunded.model_dump(), "refunds": _refunds(event.refunds)}
     mine = details | refunded | {"lines": _told(event)}
     await _tell(tx, "order_cancelled", event.order_id, [event.customer_id], mine)
     for seller in event.seller_ids:
+        if seller == event.declined_by:  # needs not be told what they did
+            continue
         own = details | {"lines": _told(event, seller)}
-        await _tell(tx, "sale_cancelled", event.order_id, [seller], own, only_after="sale_paid")
+        for topic in ("sale_paid", "approval_asked"):  # either way each is told once
+            await _tell(tx, "sale_cancelled", event.order_id, [seller], own, only_after=topic)
 
 
 async def late_payment_returned(tx: Tx, event: LatePaymentReturned) -> None:
@@ -110,7 +124,12 @@ async def waiting_lapsed(tx: Tx, event: WaitingLapsed) -> None:
 
 
 def _told(
-    event: OrderCreated | OrderPaid | PaymentFailed | OrderCancelled | OrderDelivered,
+    event: ApprovalAsked
+    | OrderCreated
+    | OrderPaid
+    | PaymentFailed
+    | OrderCancelled
+    | OrderDelivered,
     seller_id: UUID | None = None,
 ) -> list[dict[str, Any]]:
     """What is in the order; for a seller their own lines only."""
@@ -142,6 +161,7 @@ HANDLERS = {
     UserRegistered: user_registered,
     OrderCreated: order_created,
     OrderPaid: order_paid,
+    ApprovalAsked: approval_asked,
     PaymentFailed: payment_failed,
     OrderCancelled: order_cancelled,
     LatePaymentReturned: late_payment_returned,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,12 +42,18 @@ _REASONS = {
     "admin": N_("The administrators of Dvor cancelled it."),
     "unpaid": N_("It was not paid in time."),
     "unavailable": N_("Something in it had been taken before the payment came through."),
+    "declined": N_("The owner declined the request."),
+    "unanswered": N_("The owner did not answer in time."),
+    "uncharged": N_("The bank did not give the money that it had set aside."),
 }
 _REASONS_FOR_SELLERS = {
     "customer": N_("The customer cancelled it."),
     "seller": N_("You cancelled it."),
     "admin": N_("The administrators of Dvor cancelled it."),
     "unpaid": N_("It was not paid in time."),
+    "declined": N_("Another owner declined the request."),
+    "unanswered": N_("The request was not answered in time."),
+    "uncharged": N_("The customer's bank did not give the money that it had set aside."),
 }
 
 
@@ -106,6 +113,36 @@ def _order_paid(details: Details) -> Wording:
         _("We received {total}. Everything in the order is yours.", total=_money(details["total"])),
         _("Open the order"),
     )
+
+
+def _approval_asked(details: Details) -> Wording:
+    return Wording(
+        _("Please answer: request {number}", number=details["number"]),
+        _(
+            "A customer would like to book what you offer, and their money is set aside. You have "
+            "until {until} to accept or to decline; without an answer everything is let go.",
+            until=_moment(details["until"]),
+        ),
+        _("Answer the request"),
+    )
+
+
+def _approval_waited(details: Details) -> Wording:
+    return Wording(
+        _("Request {number} is on its way to the owner", number=details["number"]),
+        _(
+            "Your bank has set {total} aside, nothing is charged yet. The owner has until {until} "
+            "to answer. If they accept, the money is charged and everything is yours; if not, it "
+            "is let go at once.",
+            total=_money(details["total"]),
+            until=_moment(details["until"]),
+        ),
+        _("Open the order"),
+    )
+
+
+def _moment(text: str) -> str:
+    return shown_datetime(datetime.fromisoformat(text))
 
 
 def _payment_failed(details: Details) -> Wording:
@@ -247,6 +284,8 @@ _WORDINGS: dict[str, Callable[[Details], Wording]] = {
     "welcome": _welcome,
     "order_created": _order_created,
     "order_paid": _order_paid,
+    "approval_asked": _approval_asked,
+    "approval_waited": _approval_waited,
     "payment_failed": _payment_failed,
     "order_cancelled": _order_cancelled,
     "late_payment_returned": _late_payment_returned,

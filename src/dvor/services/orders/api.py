@@ -165,6 +165,18 @@ async def cancel(
     return await orders.cancel(order_id, asked.lines, asked.back)
 
 
+@router.post("/{order_id}/approve")
+async def approve(order_id: UUID, orders: OrdersContract) -> Order:
+    """Say yes to a request."""
+    return await orders.approve(order_id)
+
+
+@router.post("/{order_id}/decline")
+async def decline(order_id: UUID, orders: OrdersContract) -> Order:
+    """Say no to a request."""
+    return await orders.decline(order_id)
+
+
 @router.post("/{order_id}/deliver")
 async def deliver(order_id: UUID, orders: OrdersContract) -> Order:
     """Mark as handed over."""

@@ -377,6 +377,7 @@ def _line(stored: StoredLine, priced: PricedLine, problem: str) -> CartLine:
         cancellation=priced.offer.cancellation,
         hours=stored.hours,
         seats=stored.seats,
+        approval=priced.offer.approval,
     )
 
 

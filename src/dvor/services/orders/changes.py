@@ -263,6 +263,7 @@ class Changes:
                 "rule": str(line.rule),
                 "step": line.step.model_dump_json() if line.step else "",
                 "in_full": "yes" if line.in_full else "",
+                "by": change["asked_by"],
             }
             await queries.note(tx, order["id"], "line_cancelled", **details)
 

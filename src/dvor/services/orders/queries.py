@@ -140,9 +140,9 @@ async def insert_order(
     """
     order = await tx.fetchrow(
         "INSERT INTO orders (id, number, customer_id, status, hold_id, pay_until, held_until,"
-        " total_amount, currency, promo_id, promo_code, pending_action, pending_since, epoch,"
-        " due_at) VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, $8, $9, $10, 'pay', dvor_now(), 1,"
-        " dvor_now() + $11::interval)"
+        " total_amount, currency, promo_id, promo_code, approval, pending_action, pending_since,"
+        " epoch, due_at) VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, $8, $9, $10,"
+        " CASE WHEN $11 THEN 'needed' END, 'pay', dvor_now(), 1, dvor_now() + $12::interval)"
         " ON CONFLICT DO NOTHING RETURNING *",  # twins at once may meet at the id or at the hold
         order_id,
         number,
@@ -154,6 +154,7 @@ async def insert_order(
         quote.total.currency,
         quote.promo.id if quote.promo else None,
         quote.promo.code if quote.promo else "",
+        any(line.offer.approval for line in quote.lines),
         LEASE,
     )
     if order is None:
@@ -161,9 +162,9 @@ async def insert_order(
     await tx.executemany(
         "INSERT INTO order_lines (id, order_id, position, offer_id, listing_id, seller_id, kind,"
         " title, name, picture, quantity, start_date, end_date, starts_at, timezone, units,"
-        " day_prices, unit_price, total, parts, deposit, seats,"
+        " day_prices, unit_price, total, parts, deposit, seats, approval,"
         " hours_from, hours_until, cancellation) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,"
-        "$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25)",
+        "$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26)",
         [
             (
                 ids.derived(order_id, "line", position),
@@ -188,6 +189,7 @@ async def insert_order(
                 [part.model_dump(exclude_defaults=True) for part in line.parts],
                 line.deposit.amount if line.deposit else 0,
                 list(seats[position]),
+                line.offer.approval,
                 *_ends(line.hours),
                 line.offer.cancellation.model_dump(mode="json"),
             )
@@ -226,10 +228,10 @@ SELECT o.*, (
         SELECT id, offer_id, listing_id, seller_id, kind, title, name, picture, quantity,
             start_date, end_date, starts_at, timezone, units, unit_price, total, parts, deposit,
             seats, hours_from, hours_until, cancellation, cancelled, cancelled_seats,
-            refunded, position
+            refunded, approval, position
         FROM order_lines WHERE order_id = o.id
     ) l
-) AS lines, (
+) AS lines, ARRAY(SELECT seller_id FROM order_approvals WHERE order_id = o.id) AS approved, (
     SELECT json_agg(json_build_object('at', h.at, 'what', h.what, 'status', h.status,
         'details', h.details) ORDER BY h.id) FROM order_history h WHERE h.order_id = o.id
 ) AS timeline
@@ -260,7 +262,9 @@ async def state(db: Connection, order_id: UUID) -> Record | None:
 
 async def locked(tx: Tx, order_id: UUID) -> Record | None:
     """The same, locked until the transaction ends."""
-    return await tx.fetchrow("SELECT * FROM orders WHERE id = $1 FOR UPDATE", order_id)
+    return await tx.fetchrow(
+        "SELECT *, held_until <= dvor_now() AS over FROM orders WHERE id = $1 FOR UPDATE", order_id
+    )
 
 
 async def line_wishes(db: Connection, order_id: UUID) -> list[StoredLine]:
@@ -297,7 +301,9 @@ async def receive_webhook(tx: Tx, webhook_id: str) -> bool:
 _CARDS = """
 SELECT o.id, o.number, o.customer_id, o.status, o.currency, o.created_at,
     CASE WHEN $1::uuid IS NULL THEN o.total_amount ELSE mine.total END AS total,
-    mine.kinds, mine.title, mine.line_count
+    mine.kinds, mine.title, mine.line_count,
+    CASE WHEN o.approval = 'asked' AND o.status = 'processing' AND o.pending_action IS NULL
+        THEN o.held_until END AS approve_until
 FROM orders o CROSS JOIN LATERAL (
     SELECT sum(l.total)::bigint AS total, count(*) AS line_count,
         array_agg(DISTINCT l.kind ORDER BY l.kind) AS kinds,
@@ -305,6 +311,8 @@ FROM orders o CROSS JOIN LATERAL (
     FROM order_lines l WHERE l.order_id = o.id AND ($1::uuid IS NULL OR l.seller_id = $1)
 ) mine
 WHERE mine.line_count > 0
+"""
+_WANTED = f"""{_CARDS}
     AND ($2::uuid IS NULL OR o.customer_id = $2)
     AND ($1::uuid IS NULL OR o.id IN (SELECT order_id FROM order_lines WHERE seller_id = $1))
     AND ($3::text IS NULL OR o.status = $3)
@@ -313,6 +321,13 @@ WHERE mine.line_count > 0
     AND (NOT $8 OR o.pending_action IS NOT NULL
         AND o.id IN (SELECT order_id FROM refused_refunds))
 ORDER BY o.created_at DESC, o.id DESC LIMIT $7
+"""
+_TO_APPROVE = f"""{_CARDS}
+    AND o.approval = 'asked' AND o.status = 'processing' AND o.pending_action IS NULL
+    AND o.held_until > dvor_now()
+    AND EXISTS (SELECT FROM order_lines WHERE order_id = o.id AND seller_id = $1 AND approval)
+    AND NOT EXISTS (SELECT FROM order_approvals WHERE order_id = o.id AND seller_id = $1)
+ORDER BY o.held_until, o.id LIMIT $2
 """
 
 
@@ -331,7 +346,33 @@ async def cards(
         search.limit + 1,
         search.refund_refused,
     ]
-    return await db.fetch(_CARDS, *args)
+    return await db.fetch(_WANTED, *args)
+
+
+async def to_approve(db: Connection, seller_id: UUID, limit: int) -> list[Record]:
+    """What waits for a seller's answer, the most urgent first."""
+    return await db.fetch(_TO_APPROVE, seller_id, limit)
+
+
+async def approve(tx: Tx, order_id: UUID, seller_id: UUID) -> bool:
+    """Note a seller's yes to a locked order; False where it was given before."""
+    return bool(
+        await tx.execute(
+            "INSERT INTO order_approvals (order_id, seller_id) VALUES ($1, $2)"
+            " ON CONFLICT DO NOTHING",
+            order_id,
+            seller_id,
+        )
+    )
+
+
+async def all_approved(tx: Tx, order_id: UUID) -> bool:
+    """Whether nobody's yes is missing any more."""
+    return await tx.fetchval(
+        "SELECT NOT EXISTS (SELECT FROM order_lines WHERE order_id = $1 AND approval"
+        " AND seller_id NOT IN (SELECT seller_id FROM order_approvals WHERE order_id = $1))",
+        order_id,
+    )
 
 
 async def touch(tx: Tx, order_id: UUID) -> None:

@@ -18,6 +18,8 @@ QUANTITY_MAX = 1000
 SEATS_MAX = 50
 SECURED = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.CAPTURED})
 """The money is certain, so that things can be booked."""
+ANSWER_SECONDS_MIN = 900
+"""So long sellers may think even about what begins at once."""
 _CHARGES = (PartKind.PROMO, PartKind.FEE, PartKind.TAX)
 CANCELLABLE = frozenset({OrderStatus.CREATED, OrderStatus.PROCESSING, OrderStatus.PAID})
 
@@ -148,6 +150,26 @@ def charges(quote: Quote) -> tuple[PricePart, ...]:
             included=part.included + (same.included if same else 0),
         )
     return tuple(sorted(found.values(), key=lambda part: _CHARGES.index(part.kind)))
+
+
+def answerable(
+    status: str, approval: str | None, reason: str | None, *, waits: bool, yes: bool
+) -> bool:
+    """Whether a seller's answer counts, or repeats what was answered before.
+
+    `waits`: nothing is under way, and the time to answer is not over. `reason`: of a cancellation.
+    """
+    if approval == "asked" and status == OrderStatus.PROCESSING:
+        return waits
+    if yes:
+        return approval == "given" and status != OrderStatus.CANCELLED
+    return status == OrderStatus.CANCELLED and reason == "declined"
+
+
+def answer_seconds(too_late: Iterable[datetime], now: datetime, most: int) -> int:
+    """How long sellers may think about a request: `most`, not past what it is for, but a while."""
+    left = min((int((at - now).total_seconds()) for at in too_late), default=most)
+    return min(max(left, ANSWER_SECONDS_MIN), most)
 
 
 def pay_by(held_until: datetime, margin_seconds: int) -> datetime:

@@ -1,6 +1,6 @@
 """SQL of who moves an order on. What an owner writes, it writes while the epoch is its own."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from dvor.kernel.db import Connection, Record, Tx
@@ -14,14 +14,14 @@ _OWNED = "orders.*, held_until <= dvor_now() AS over"
 """What the owner of an order works with. `over`: the time to pay has run out."""
 
 
-def _noted(moving: str) -> str:
+def _noted(moving: str, details: str = "'{}'") -> str:
     """A statement that moves an order on, writes what happened into its history ($1: one entry for
-    each word), and tells who waits for news.
+    each word, with `details` of the moved row), and tells who waits for news.
     """
     return f"""
         WITH moved AS ({moving} RETURNING {_OWNED}), noted AS (
             INSERT INTO order_history (order_id, what, status, details)
-            SELECT id, what, status, '{{}}'
+            SELECT id, what, status, {details}
             FROM moved, unnest($1::text[]) WITH ORDINALITY AS n (what, position) ORDER BY position
         )
         SELECT moved.*, pg_notify('dvor_news', id::text) FROM moved
@@ -45,6 +45,56 @@ async def payment_requested(tx: Tx, order: Record, payment_id: UUID, pay_path: s
         LOOK,
     )
     return moved is not None
+
+
+async def approval_asked(tx: Tx, order: Record, until: datetime) -> bool:
+    """Nothing is done until sellers answer or `until` has come; False when it has moved on."""
+    moved = await tx.fetchrow(
+        _noted(
+            "UPDATE orders SET approval = 'asked', held_until = $4, pending_action = NULL,"
+            " pending_since = NULL, tries = 0, due_at = $4, version = version + 1"
+            " WHERE id = $2 AND epoch = $3",
+            "jsonb_build_object('until', held_until)",
+        ),
+        ["approval_asked"],
+        order["id"],
+        order["epoch"],
+        until,
+    )
+    return moved is not None
+
+
+async def approval_given(tx: Tx, order: Record) -> Record | None:
+    """All sellers said yes to a locked order: it is settled from now on, and the caller owns it."""
+    return await tx.fetchrow(
+        _noted(
+            "UPDATE orders SET approval = 'given', pending_action = 'settle',"
+            " pending_since = dvor_now(), tries = 0, epoch = epoch + 1,"
+            " due_at = dvor_now() + $4::interval, version = version + 1"
+            " WHERE id = $2 AND epoch = $3 AND approval = 'asked'"
+        ),
+        ["approved"],
+        order["id"],
+        order["epoch"],
+        LEASE,
+    )
+
+
+async def approval_declined(tx: Tx, order: Record, seller_id: UUID) -> Record | None:
+    """A seller said no to a locked order: it is cancelled from now on, and the caller owns it."""
+    return await tx.fetchrow(
+        _noted(
+            "UPDATE orders SET declined_by = $5, cancel_reason = 'declined',"
+            " pending_action = 'cancel', pending_since = dvor_now(), tries = 0, epoch = epoch + 1,"
+            " due_at = dvor_now() + $4::interval, version = version + 1"
+            " WHERE id = $2 AND epoch = $3 AND approval = 'asked'"
+        ),
+        [],
+        order["id"],
+        order["epoch"],
+        LEASE,
+        seller_id,
+    )
 
 
 async def claim(db: Connection, order_id: UUID) -> Record | None:

@@ -17,6 +17,7 @@ from dvor.contracts.orders import (
     Cart,
     CartChanged,
     EmptyCart,
+    NotApprovable,
     NotDeliverable,
     Order,
     OrderCreated,
@@ -38,7 +39,7 @@ from dvor.kernel.batch import GroupCommit, reader
 from dvor.kernel.caller import Role, current, require_role, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record, Tx, caller_key
-from dvor.kernel.errors import Refusal
+from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.tasks import hinted
 from dvor.services.orders import change_queries, changes, queries, rules, saga_queries, views
 from dvor.services.orders.carts import Carts, StoredCart
@@ -221,6 +222,9 @@ class OrdersService:
         user = require_user()
         if search.viewpoint is Viewpoint.ADMIN:
             require_role(Role.ADMIN)
+        if search.to_approve:
+            rows = await queries.to_approve(self.db, user, search.limit)
+            return views.page(rows, search.limit)
         after = views.cursor(search.cursor)
         rows = await queries.cards(self.db, search, user, after)
         return views.page(rows, search.limit)
@@ -266,6 +270,47 @@ class OrdersService:
             with suppress(*changes.REFUSED_REFUNDS):
                 await self.saga.move(begun)
         return await self.order(order_id)
+
+    async def approve(self, order_id: UUID) -> Order:
+        """Say yes to a request; when all who were asked have, it is booked and charged."""
+        return await self._answer(order_id, yes=True)
+
+    async def decline(self, order_id: UUID) -> Order:
+        """Say no to a request."""
+        return await self._answer(order_id, yes=False)
+
+    async def _answer(self, order_id: UUID, *, yes: bool) -> Order:
+        """Customer, seller and deadline may come at once: the row of the order says who was first."""
+        seller = require_user()
+        whole = (await self._whole.ask([order_id])).get(order_id)
+        if whole is None or seller not in views.asked(whole):
+            raise UnknownOrder
+        await self.saga.finish(order_id)
+        begun = None
+        async with self.db.tx("orders.answered") as tx:
+            row = await queries.locked(tx, order_id)
+            assert row is not None
+            waits = not row["pending_action"] and not row["over"]
+            known = row["status"], row["approval"], row["cancel_reason"]
+            if not rules.answerable(*known, waits=waits, yes=yes):
+                raise NotApprovable
+            if row["status"] == OrderStatus.PROCESSING and row["approval"] == "asked":
+                if not yes:
+                    begun = await saga_queries.approval_declined(tx, row, seller)
+                elif await queries.approve(tx, order_id, seller):
+                    begun = await self._approved(tx, row)
+        # The answer counts, whoever is out of reach just now: it is tried again.
+        with suppress(Unavailable, TimeoutError, *changes.REFUSED_REFUNDS):
+            await (self.saga.move(begun) if begun else self.saga.finish(order_id))
+        return await self.order(order_id)
+
+    async def _approved(self, tx: Tx, order: Record) -> Record | None:
+        """One more has said yes: when all have, the order goes on."""
+        if await queries.all_approved(tx, order["id"]):
+            return await saga_queries.approval_given(tx, order)
+        await queries.note(tx, order["id"], "approved_partly")
+        await queries.touch(tx, order["id"])
+        return None
 
     async def deliver(self, order_id: UUID) -> Order:
         """Mark as handed over."""

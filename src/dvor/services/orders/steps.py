@@ -11,8 +11,9 @@ follow from the order, and writes last, in one transaction that begins with the 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from dvor.contracts.inventory import HoldEnded, Inventory
+from dvor.contracts.inventory import Hold, HoldEnded, Inventory
 from dvor.contracts.orders import (
+    ApprovalAsked,
     LatePaymentReturned,
     OrderCancelled,
     OrderPaid,
@@ -25,7 +26,7 @@ from dvor.contracts.payments import (
     Payments,
     PaymentStatus,
 )
-from dvor.kernel import ids
+from dvor.kernel import clock, ids
 from dvor.kernel.batch import Batcher, GroupCommit
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record, Tx
@@ -59,6 +60,7 @@ class Steps:
         self.db = db
         self.whole = whole
         self._requested = GroupCommit(db, "orders.payment_requested", queue_max=MOVES_MAX)
+        self._asked = GroupCommit(db, "orders.sellers_asked", queue_max=MOVES_MAX)
         self._paid = GroupCommit(db, "orders.paid", queue_max=MOVES_MAX)
         self.settings = settings
         self.inventory = inventory
@@ -70,6 +72,8 @@ class Steps:
         match order["pending_action"]:
             case "pay":
                 return await self._ask_for_money(order)
+            case "ask":
+                return await self._ask_sellers(order)
             case "settle":
                 return await self._settle(order)
             case "cancel":
@@ -84,6 +88,7 @@ class Steps:
     async def close(self) -> None:
         """Take no more; what was begun is written first."""
         await self._requested.close()
+        await self._asked.close()
         await self._paid.close()
 
     async def payment_of(self, order: Record) -> Payment:
@@ -115,25 +120,79 @@ class Steps:
             await saga_queries.look_later(self.db, order)
             return None
         payment = (await self.payments.payment(order["payment_id"])).payment
-        if payment.status in rules.SECURED:
+        asked = order["approval"] == "asked"
+        if payment.status in rules.SECURED and not asked:
             async with self.db.tx("orders.look_settles") as tx:
                 return await self.begin_settling(tx, order)
         if order["over"]:
             async with self.db.tx("orders.look_cancels") as tx:
-                return await saga_queries.begin(tx, order, "cancel", "unpaid")
+                reason = "unanswered" if asked else "unpaid"
+                return await saga_queries.begin(tx, order, "cancel", reason)
         await saga_queries.look_later(self.db, order)
         return None
 
     async def begin_settling(self, tx: Tx, order: Record) -> Record | None:
-        """The bank has said yes: from now on the order is booked, then the money taken."""
-        return await saga_queries.begin(tx, order, "settle", noting=("payment_authorised",))
+        """The bank has said yes: from now on the order is booked, then the money taken.
+
+        Where sellers have a say they are asked first; who is being asked is not asked again.
+        """
+        if order["approval"] == "asked":
+            return None
+        action = "ask" if order["approval"] == "needed" else "settle"
+        return await saga_queries.begin(tx, order, action, noting=("payment_authorised",))
+
+    async def _ask_sellers(self, order: Record) -> Record | None:
+        """Hold everything as long as an answer may take, then ask.
+
+        The hold outlives the answer by the margin, so that a yes at the last moment can be booked.
+        """
+        margin = self.settings.payment_margin_seconds
+        whole = (await self.whole.ask([order["id"]]))[order["id"]]
+        seconds = rules.answer_seconds(
+            views.too_late(whole), clock.now(), self.settings.approval_seconds
+        )
+        try:
+            hold = await self._extended(order, seconds + margin)
+        except REFUSED:
+            async with self.db.tx("orders.ask_refused") as tx:
+                return await saga_queries.begin(tx, order, "cancel", "unavailable")
+        until = rules.pay_by(hold.expires_at, margin)
+
+        async def write(tx: Tx) -> None:
+            if await saga_queries.approval_asked(tx, order, until):
+                tx.emit(
+                    ApprovalAsked(
+                        order_id=order["id"],
+                        number=order["number"],
+                        customer_id=order["customer_id"],
+                        seller_ids=views.asked(whole),
+                        total=Money(amount=order["total_amount"], currency=order["currency"]),
+                        until=until,
+                        lines=views.told(whole),
+                    )
+                )
+
+        return await self._asked.run(write)
+
+    async def _extended(self, order: Record, seconds: int) -> Hold:
+        """The hold with a longer life; one that ended while the bank answered is taken again."""
+        try:
+            return await self.inventory.extend(order["hold_id"], seconds)
+        except HoldEnded:
+            await self._hold_again(order)
+            return await self.inventory.extend(order["hold_id"], seconds)
+
+    async def _hold_again(self, order: Record) -> None:
+        wishes = [line.wish() for line in await queries.line_wishes(self.db, order["id"])]
+        claims = rules.claims(wishes, order["promo_id"])
+        await self.inventory.hold(order["hold_id"], claims, order["customer_id"])
 
     async def _settle(self, order: Record) -> Record | None:
         try:
             await self._book(order)
             await self.payments.capture(order["payment_id"])
         except REFUSED as refusal:
-            reason = "unpaid" if isinstance(refusal, NotAuthorised) else "unavailable"
+            reason = "uncharged" if isinstance(refusal, NotAuthorised) else "unavailable"
             async with self.db.tx("orders.settle_refused") as tx:
                 return await saga_queries.begin(tx, order, "cancel", reason)
         whole = (await self.whole.ask([order["id"]]))[order["id"]]
@@ -158,9 +217,7 @@ class Steps:
         try:
             await self.inventory.confirm(order["hold_id"])
         except HoldEnded:
-            wishes = [line.wish() for line in await queries.line_wishes(self.db, order["id"])]
-            claims = rules.claims(wishes, order["promo_id"])
-            await self.inventory.hold(order["hold_id"], claims, order["customer_id"])
+            await self._hold_again(order)
             await self.inventory.confirm(order["hold_id"])
 
     async def _cancel(self, order: Record) -> None:
@@ -200,6 +257,7 @@ class Steps:
                     refunded=given_back,
                     lines=views.told(row),
                     refunds=explained(change) if change else (),
+                    declined_by=order["declined_by"],
                 )
             )
 

@@ -2,9 +2,10 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from dvor.contracts.orders import (
     Order,
@@ -20,6 +21,7 @@ from dvor.kernel.caller import Caller
 from dvor.kernel.db import Record
 from dvor.kernel.errors import InvalidFields
 from dvor.kernel.money import Money
+from dvor.services.orders.change_queries import ZONE
 from dvor.services.orders.rules import CANCELLABLE
 
 
@@ -29,6 +31,7 @@ class Viewer:
 
     may_act: bool
     may_pay: bool
+    may_answer: bool = False
     seller_id: UUID | None = None
 
 
@@ -41,8 +44,18 @@ def viewer(row: Record, caller: Caller) -> Viewer | None:
     if caller.is_admin():
         return Viewer(may_act=True, may_pay=False)
     if user in sellers:
-        return Viewer(may_act=sellers == {user}, may_pay=False, seller_id=caller.user_id)
+        return Viewer(
+            may_act=sellers == {user},
+            may_pay=False,
+            may_answer=_asked(row, user),
+            seller_id=caller.user_id,
+        )
     return None
+
+
+def _asked(row: Record, user: str) -> bool:
+    """Whether a seller has to answer and has not yet."""
+    return user in map(str, set(asked(row)) - set(row["approved"]))
 
 
 def order(row: Record, viewer: Viewer, now: datetime) -> Order:
@@ -54,8 +67,9 @@ def order(row: Record, viewer: Viewer, now: datetime) -> Order:
         if viewer.seller_id is None or line["seller_id"] == str(viewer.seller_id)
     ]
     status = OrderStatus(row["status"])
-    payable = status is OrderStatus.PROCESSING and row["pending_action"] is None
-    open_ = viewer.may_pay and payable and row["pay_until"] > now
+    quiet = status is OrderStatus.PROCESSING and row["pending_action"] is None
+    asked = quiet and row["approval"] == "asked"
+    open_ = viewer.may_pay and quiet and not asked and row["pay_until"] > now
     total = sum(line.total.amount for line in lines)
     return Order(
         id=row["id"],
@@ -72,6 +86,9 @@ def order(row: Record, viewer: Viewer, now: datetime) -> Order:
         version=row["version"],
         created_at=row["created_at"],
         promo_code=row["promo_code"],
+        needs_approval=row["approval"] is not None,
+        approve_until=row["held_until"] if asked else None,
+        approvable=asked and viewer.may_answer and row["held_until"] > now,
     )
 
 
@@ -133,6 +150,23 @@ def seller_ids(row: Record) -> tuple[UUID, ...]:
     return tuple(sorted({UUID(line["seller_id"]) for line in row["lines"]}))
 
 
+def asked(row: Record) -> tuple[UUID, ...]:
+    """Who of them has to say yes before anything is booked and charged."""
+    return tuple(sorted({UUID(line["seller_id"]) for line in row["lines"] if line["approval"]}))
+
+
+def too_late(row: Record) -> list[datetime]:
+    """When its lines are no use any more: hours or an event begin, a first day or night is over."""
+    found = []
+    for line in row["lines"]:
+        if line["start_date"]:
+            day = date.fromisoformat(line["start_date"]) + timedelta(days=1)
+            found.append(datetime.combine(day, time(), ZoneInfo(line["timezone"] or ZONE)))
+        elif at := line["hours_from"] or line["starts_at"]:
+            found.append(datetime.fromisoformat(at))
+    return found
+
+
 def shares(row: Record) -> tuple[Share, ...]:
     """What each seller has sold in an order."""
     sums = dict.fromkeys(seller_ids(row), 0)
@@ -155,6 +189,7 @@ def page(rows: list[Record], limit: int) -> OrderPage:
             line_count=row["line_count"],
             total=Money(amount=row["total"], currency=row["currency"]),
             created_at=row["created_at"],
+            approve_until=row["approve_until"],
         )
         for row in shown
     )
