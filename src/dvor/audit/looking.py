@@ -9,6 +9,7 @@ from typing import Any
 
 from dvor.audit import (
     answers,
+    approvals,
     bookings,
     books,
     closures,
@@ -33,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     *prices.CHECKS,
     *promos.CHECKS,
     *money.CHECKS,
+    *approvals.CHECKS,
     *books.CHECKS,
     *sagas.CHECKS,
     *mails.CHECKS,

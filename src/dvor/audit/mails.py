@@ -11,6 +11,7 @@ from dvor.kernel.texts import N_
 # What people are told of, and of what later steps.
 _TOPICS = {
     "created": "order_created",
+    "approval_asked": "approval_waited",
     "paid": "order_paid",
     "cancelled": "order_cancelled",
     "delivered": "order_delivered",
@@ -22,10 +23,14 @@ _ORDERS = """
     WHERE id > $1 ORDER BY id LIMIT $2
 """
 _STEPS = """
-    SELECT DISTINCT order_id, status FROM order_history
+    SELECT DISTINCT order_id, CASE what WHEN 'approval_asked' THEN what ELSE status END AS step
+    FROM order_history
     WHERE order_id = ANY($1) AND at < dvor_now() - interval '60 seconds'
 """
-_SELLERS = "SELECT DISTINCT order_id, seller_id FROM order_lines WHERE order_id = ANY($1)"
+_SELLERS = """
+    SELECT order_id, seller_id, bool_or(approval) AS asked FROM order_lines
+    WHERE order_id = ANY($1) GROUP BY order_id, seller_id
+"""
 _TOLD = "SELECT topic, subject_id, recipient_id FROM notifications WHERE subject_id = ANY($1)"
 
 
@@ -36,15 +41,18 @@ async def _look(databases: Mapping[str, Any]) -> Look:
         ids = [order["id"] for order in page]
         sellers: dict[Any, list[Any]] = {}
         for row in await orders.fetch(_SELLERS, ids):
-            sellers.setdefault(row["order_id"], []).append(row["seller_id"])
+            sellers.setdefault(row["order_id"], []).append(row)
         customers = {order["id"]: order["customer_id"] for order in page}
         due = list[tuple[str, Any, Any]]()
         for step in await orders.fetch(_STEPS, ids):
-            order_id, topic = step["order_id"], _TOPICS.get(step["status"])
+            order_id, topic = step["order_id"], _TOPICS.get(step["step"])
             if topic:
                 due.append((topic, order_id, customers[order_id]))
-            if topic == "order_paid":
-                due += [("sale_paid", order_id, seller) for seller in sellers.get(order_id, ())]
+            for row in sellers.get(order_id, ()):
+                if topic == "order_paid":
+                    due.append(("sale_paid", order_id, row["seller_id"]))
+                if topic == "approval_waited" and row["asked"]:
+                    due.append(("approval_asked", order_id, row["seller_id"]))
         told = Counter(tuple(row) for row in await notifications.fetch(_TOLD, ids))
         for each in due:
             topic, order_id, recipient = each

@@ -18,6 +18,7 @@ LISTENERS: dict[tuple[str, str], tuple[str, ...]] = {
     ("identity", "notifications"): ("identity.user_registered.v1",),
     ("inventory", "notifications"): ("inventory.waiting_lapsed.v1", "inventory.waiting_offered.v1"),
     ("orders", "notifications"): (
+        "orders.approval_asked.v1",
         "orders.late_payment_returned.v1",
         "orders.order_cancelled.v1",
         "orders.order_created.v1",
