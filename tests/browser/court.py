@@ -65,6 +65,7 @@ async def furnish(site: Site) -> Court:
     await _numbered_and_timed(customer, court)
     await _explained(customer, court)
     await _charges(site, customer, hotelier, court)
+    await _requests(customer, seller, court)
     await _forgotten_cart(site, court)
     await _line(customer, seller, court)
     court.mail = await _mail(site)
@@ -85,9 +86,9 @@ async def _line(customer: Api, seller: Api, court: Court) -> None:
             ).status_code == 200
 
 
-async def _on_sale(customer: Api, offer_id: str) -> None:
+async def _on_sale(customer: Api, offer_id: str, **more: Any) -> None:
     """Wait until inventory has heard that an offer is published."""
-    claim = {"offer_id": offer_id, "quantity": 2}
+    claim = {"offer_id": offer_id, "quantity": 2} | more
     for _ in range(240):
         told = await customer.post("/availability/explain", claim)
         if told["code"] != "inventory.closed":
@@ -303,6 +304,45 @@ async def _charges(site: Site, customer: Api, hotelier: Api, court: Court) -> No
     await admin.post("/promos", code | {"valid_until": _later(now, 60)})
     typed = await customer.send("PUT", "/cart/promo", {"code": "двор10"})
     assert typed.status_code == 200, typed.text
+
+
+async def _requests(customer: Api, seller: Api, court: Court) -> None:
+    """Something whose owner answers first: one request waits for that, one for its payment."""
+    rental = await seller.get(f"/listings/{court.listings['rental']}")
+    draft = {
+        "kind": "rental",
+        "category": rental["category"],
+        "title": {"ru": "Катер «Ласточка» с причалом", "en": "The Swallow, a boat with a berth"},
+        "place": {"city": "Суздаль", "address": "Набережная, 2", "timezone": "Europe/Moscow"},
+        "offers": [{"price": 900_000}],
+        "approval": True,
+    }
+    made = await seller.post("/listings", draft)
+    court.listings["asking"] = made["id"]
+    offer = made["offers"][0]["id"]
+    assert (await seller.send("PUT", f"/offers/{offer}/supply", {"quantity": 5})).status_code == 200
+    await seller.post(f"/listings/{made['id']}/publish")
+    wish = {"offer_id": offer, "quantity": 1, "dates": period("rental")}
+    await _on_sale(customer, offer, dates=wish["dates"])
+    product = (await customer.get(f"/listings/{court.listings['product']}"))["offers"][0]["id"]
+    for name, lines in (
+        ("asked", [wish, {"offer_id": product, "quantity": 1}]),
+        ("asked_too", [wish | {"quantity": 2}]),
+        ("unasked", [wish]),
+    ):
+        court.orders[name] = await customer.post("/orders", {"lines": lines})
+        if name != "unasked":
+            await pay(customer, court.orders[name]["pay_path"], SUCCESS)
+            await until_asked(customer, court.orders[name]["id"])
+
+
+async def until_asked(customer: Api, order_id: str) -> None:
+    """Wait until the owner of what is ordered is asked."""
+    for _ in range(240):
+        if (await customer.get(f"/orders/{order_id}"))["approve_until"]:
+            return
+        await asyncio.sleep(0.25)
+    raise TimeoutError(f"nobody is asked about {order_id}")
 
 
 def _later(now: datetime, days: int) -> str:

@@ -53,6 +53,7 @@ def _browsing(court: Court) -> list[Stop]:
             f"{listing['explained']}?start={week()['start']}&end={week()['end']}&quantity=2",
         ),
         Stop("listing-charged", listing["charged"] + two),
+        Stop("listing-asking", listing["asking"] + two),
         Stop("listing-event", listing["event"]),
         Stop("listing-seats", listing["hall"], prepare=_three_seats),
         Stop("listing-seats-list", listing["hall"], prepare=_as_list),
@@ -102,6 +103,9 @@ def _buying(court: Court) -> list[Stop]:
         Stop("order-delivered", order["delivered"], "customer"),
         Stop("order-cancelled", order["cancelled"], "customer"),
         Stop("order-cancel", f"{order['paid']}/cancel", "customer"),
+        Stop("order-asked", order["asked"], "customer"),
+        Stop("order-asked-cancel", f"{order['asked']}/cancel", "customer"),
+        Stop("order-unasked", order["unasked"], "customer"),
         Stop("error-403", "/admin/users", "customer", status=403),
     ]
 
@@ -126,6 +130,7 @@ async def _first_stay(page: Page) -> None:
 def _selling(court: Court) -> list[Stop]:
     edit = {kind: f"/selling/listings/{found}" for kind, found in court.listings.items()}
     sale = f"/selling/orders/{court.sales['seller']['id']}"
+    asked = f"/selling/orders/{court.orders['asked']['id']}"
     return [
         Stop("selling", "/selling", "seller"),
         Stop("selling-begin", "/selling", BEGINNER),
@@ -171,6 +176,10 @@ def _selling(court: Court) -> list[Stop]:
         Stop("selling-orders-none", "/selling/orders", BEGINNER),
         Stop("selling-order", sale, "seller"),
         Stop("selling-order-cancel", f"{sale}/cancel", "seller"),
+        Stop("selling-approvals", "/selling/approvals", "seller"),
+        Stop("selling-approvals-none", "/selling/approvals", BEGINNER),
+        Stop("selling-asked", asked, "seller"),
+        Stop("selling-asked-decline", f"{asked}/decline", "seller"),
         Stop("listing-own-draft", f"/listings/{court.listings['draft']}", "seller"),
     ]
 

@@ -1,12 +1,16 @@
-"""Promo codes and taxes: what the matrix asks with."""
+"""Promo codes, taxes and requests to approve: what the matrix asks with."""
 
 from typing import Any
 from uuid import UUID, uuid4
 
+from dvor.contracts.catalog import Kind
+from dvor.contracts.orders import Wish
 from dvor.contracts.pricing import Tax
 from dvor.contracts.promos import PromoDraft, PromoSearch
-from tests.house.call import Build, Call
-from tests.house.world import Person, World
+from dvor.kernel.caller import ANONYMOUS, asking
+from tests.house.call import Build, Call, offer_of
+from tests.house.world import GOOD_CARD, Person, World, stay_dates
+from tests.house.world import draft as listing_draft
 
 
 def draft(**more: Any) -> PromoDraft:
@@ -69,7 +73,26 @@ async def _tax_form(_w: World, _who: Person) -> Call:
     return Call(more={"form": {"included": "1"}})
 
 
+async def asked(w: World, _who: Person) -> Call:
+    """A paid request of the customer's that waits for the seller's answer."""
+    kind = listing_draft(Kind.STAY).model_copy(update={"approval": True})
+    made = await w.listing(w.seller, kind)
+    await w.house.settle()
+    with w.customer.asking():
+        wish = Wish(offer_id=offer_of(made), dates=stay_dates())
+        order = await w.house.orders.place((wish,))
+    with asking(ANONYMOUS):
+        await w.house.payments.submit_card(order.pay_path.removeprefix("/pay/"), GOOD_CARD)
+    await w.house.settle()
+    return Call({"order_id": order.id})
+
+
 ROUTES: dict[str, Build] = {
+    "POST /api/v1/orders/{order_id}/approve": asked,
+    "POST /api/v1/orders/{order_id}/decline": asked,
+    "GET /selling/orders/{order_id}/decline": asked,
+    "POST /selling/orders/{order_id}/approve": asked,
+    "POST /selling/orders/{order_id}/decline": asked,
     "POST /api/v1/promos": _make,
     "POST /api/v1/promos @platform": _make_for_all,
     "GET /api/v1/promos @platform": _for_all,
@@ -93,7 +116,13 @@ async def _switched(w: World) -> tuple[Any, ...]:
     return (await code(w))[0], False
 
 
+async def _asked(w: World, who: Person) -> tuple[Any, ...]:
+    return ((await asked(w, who)).parameters["order_id"],)
+
+
 METHODS: dict[str, Any] = {
+    "orders.approve": _asked,
+    "orders.decline": _asked,
     "catalog.set_tax": lambda w, who: _args(Tax()),
     "catalog.make_promo": lambda w, who: _args(draft()),
     "catalog.make_promo @platform": lambda w, who: _args(draft(platform=True)),

@@ -65,6 +65,7 @@ from dvor.contracts.order_changes import Cancellation, LineCut, LineRefund, Refu
 from dvor.contracts.orders import (
     Cart,
     CartLine,
+    CartPromo,
     NotCancellable,
     Order,
     OrderCard,
@@ -232,10 +233,12 @@ class FakeOrders:
     claimed: list[str] = field(default_factory=list)
     keys: list[UUID | None] = field(default_factory=list)
     held_again: int = 0
+    promo: CartPromo | None = None
     version: int = 1
     kept: list[Order] = field(default_factory=list)
     searches: list[OrderSearch] = field(default_factory=list)
     did: list[tuple[str, UUID]] = field(default_factory=list)
+    after_yes: OrderStatus = OrderStatus.PAID
     cuts: tuple[LineCut, ...] = ()
     agreed: int | None = None
     """What was confirmed to come back."""
@@ -252,6 +255,7 @@ class FakeOrders:
             total=rub(sum(line.total.amount for line in self.lines)) if sound else None,
             held_until=until if held else None,
             version=self.version,
+            promo=self.promo,
         )
 
     async def cart(self, guest: str = "") -> Cart:
@@ -312,6 +316,7 @@ class FakeOrders:
     async def orders(self, search: OrderSearch) -> OrderPage:
         self.searches.append(search)
         found = [o for o in self.kept if search.status in (None, o.status)]
+        found = [o for o in found if o.approvable or not search.to_approve]
         start = int(search.cursor or 0)
         shown = found[start : start + search.limit]
         more = start + search.limit < len(found)
@@ -356,21 +361,28 @@ class FakeOrders:
         self.cuts, self.agreed = cuts, back
         if (
             back is not None
+            and (await self.order(order_id)).status is OrderStatus.PAID
             and back != (await self.preview_cancellation(order_id, cuts)).back.amount
         ):
             raise RefundChanged(back=1)
         return await self._act("cancel", order_id, OrderStatus.CANCELLED)
 
+    async def approve(self, order_id: UUID) -> Order:
+        return await self._act("approve", order_id, self.after_yes, approvable=False)
+
+    async def decline(self, order_id: UUID) -> Order:
+        return await self._act("decline", order_id, OrderStatus.CANCELLED, approvable=False)
+
     async def deliver(self, order_id: UUID) -> Order:
         return await self._act("deliver", order_id, OrderStatus.DELIVERED)
 
-    async def _act(self, what: str, order_id: UUID, status: OrderStatus) -> Order:
+    async def _act(self, what: str, order_id: UUID, status: OrderStatus, **more: Any) -> Order:
         if self.refuse_act:
             raise self.refuse_act
         self.did.append((what, order_id))
         found = await self.order(order_id)
         changed = found.model_copy(
-            update={"status": status, "cancellable": False, "version": found.version + 1}
+            update={"status": status, "cancellable": False, "version": found.version + 1} | more
         )
         self.kept = [changed if o.id == order_id else o for o in self.kept]
         return changed
@@ -434,6 +446,7 @@ def _card(found: Order) -> OrderCard:
         line_count=len(found.lines),
         total=found.total,
         created_at=found.created_at,
+        approve_until=found.approve_until,
     )
 
 

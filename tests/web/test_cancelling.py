@@ -206,7 +206,7 @@ class TestCancelling:
         page = await browser.open(f"{path}/cancel")
         page = await browser.submit(page, f"{path}/cancel", back="2500")
         assert page.path.startswith(f"{path}/cancel?") and web.orders.did == []
-        assert "another amount comes back now" in page.text
+        assert "another amount comes back" in page.text
         assert "You will get back ₽12.50" in page.text
 
     async def test_the_story_of_an_order_explains_each_refund(self, web: Web):

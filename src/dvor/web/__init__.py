@@ -5,6 +5,7 @@ from dvor.web.errors import error_page
 from dvor.web.pages import (
     account,
     administration,
+    approvals,
     auditing,
     browse,
     closures,
@@ -28,6 +29,7 @@ PAGES = (
     account.strangers,
     account.members,
     administration.router,
+    approvals.router,
     auditing.router,
     browse.router,
     closures.router,

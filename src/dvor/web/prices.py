@@ -44,13 +44,24 @@ def length(kind: Kind, count: int, *, by_hour: bool = False) -> str:
     return ngettext("{n} day", "{n} days", count)
 
 
+def before_code(line: Line) -> Money:
+    """What is shown as the price of a line: in a cart what its promo code takes off stands below."""
+    off = sum(part.amount for part in line.parts) - sum(part.amount for part in _parts(line))
+    return Money(amount=line.total.amount - off, currency=line.total.currency)
+
+
+def _parts(line: Line) -> list[PricePart]:
+    """What is explained of the price that is shown."""
+    in_cart = isinstance(line, CartLine)
+    return [part for part in line.parts if not in_cart or part.kind is not PartKind.PROMO]
+
+
 def rows(line: Line) -> list[Row]:
-    """How the total of a line comes about; nothing where its only part says all."""
-    if len(line.parts) < 2 and not any(part.weekdays for part in line.parts):
+    """How the price of a line comes about; nothing where its only part says all."""
+    parts = _parts(line)
+    if len(parts) < 2 and not any(part.weekdays for part in parts):
         return []
-    return [
-        Row(_words(part, line), _signed(part.included or part.amount, line)) for part in line.parts
-    ]
+    return [Row(_words(part, line), _signed(part.included or part.amount, line)) for part in parts]
 
 
 def _words(part: PricePart, line: Line) -> str:
@@ -95,9 +106,13 @@ def tax_words(name: str, rate: int) -> str:
 
 
 def charges(listing: Listing) -> list[str]:
-    """Fees and tax of a listing, a sentence each."""
+    """Whether its owner is asked, fees and tax of a listing, a sentence each."""
     language, currency = caller.current().language, listing.offers[0].price.currency
     found = []
+    if listing.approval:
+        found.append(
+            _("The owner answers each request first: until then the money is only set aside.")
+        )
     for fee in listing.fees:
         price = shown(Money(amount=fee.price, currency=currency), language)
         found.append(f"{fee.name.of(language)}: {price} {_per(fee.per, listing.kind)}.")

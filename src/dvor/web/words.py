@@ -1,6 +1,6 @@
 """Orders and sessions in words."""
 
-from datetime import date
+from datetime import date, datetime
 
 from babel.dates import format_date
 
@@ -9,6 +9,7 @@ from dvor.contracts.cancellation_words import rule
 from dvor.contracts.orders import OrderStatus, TimelineEntry
 from dvor.kernel import caller
 from dvor.kernel.money import Money, shown
+from dvor.kernel.pages import shown_datetime
 from dvor.kernel.texts import N_
 from dvor.kernel.texts import gettext as _
 
@@ -26,6 +27,8 @@ _EVENTS = {
     "payment_requested": N_("We asked for the payment."),
     "payment_declined": N_("The bank declined the payment. Nothing was charged."),
     "payment_authorised": N_("The bank set the money aside."),
+    "approved": N_("The owner accepted the request."),
+    "approved_partly": N_("One of the owners accepted the request; the others have not answered."),
     "booked": N_("Everything is booked."),
     "paid": N_("The money was charged. The order is paid."),
     "late_payment_returned": N_("A payment came after that; the money was returned."),
@@ -36,6 +39,7 @@ _SELLER_EVENTS = {
     "created": N_("The customer placed the order."),
     "hold_taken": N_("Everything in it was set aside for the customer."),
     "payment_requested": N_("The customer was asked to pay."),
+    "approved": N_("The request was accepted."),
     "delivered": N_("Everything was handed over."),
 }
 
@@ -45,6 +49,13 @@ _CANCELLED = {
     "admin": N_("Dvor cancelled the order."),
     "unpaid": N_("The time to pay ran out, so the order was cancelled. Nothing was charged."),
     "unavailable": N_("Something in it was no longer free, so the order was cancelled."),
+    "declined": N_("The owner declined the request. Nothing was charged."),
+    "unanswered": N_(
+        "The owner did not answer in time, so the order was cancelled. Nothing was charged."
+    ),
+    "uncharged": N_(
+        "The bank did not give the money that it had set aside, so the order was cancelled."
+    ),
 }
 
 _CANCELLED_SOMEHOW = N_("The order was cancelled.")
@@ -52,6 +63,8 @@ _CANCELLED_SOMEHOW = N_("The order was cancelled.")
 _SELLER_CANCELLED = {
     "customer": N_("The customer cancelled the order."),
     "seller": N_("You cancelled the order."),
+    "declined": N_("The request was declined."),
+    "unanswered": N_("The request was not answered in time, so the order was cancelled."),
 }
 
 
@@ -63,10 +76,20 @@ _PARTLY = {
 
 _PARTLY_SOMEHOW = N_("Some of the order was cancelled.")
 
+_IN_FULL = {"seller": N_("the seller cancelled"), "admin": N_("Dvor cancelled")}
+_IN_FULL_SOMEHOW = N_("the seller or Dvor cancelled")
+
 _SELLER_PARTLY = {
     "customer": N_("The customer cancelled some of the order."),
     "seller": N_("You cancelled some of the order."),
 }
+
+_OF_MONEY = {
+    "refund_refused": N_("The bank has not given {amount} back yet. We keep asking it."),
+    "refunded": N_("{amount} went back to the card."),
+}
+_OWNER_ASKED = N_("The owner has until {until} to answer.")
+_SELLER_ASKED = N_("The request can be answered until {until}.")
 
 
 def sentence(entry: TimelineEntry, currency: str, *, for_seller: bool = False) -> str:
@@ -80,13 +103,11 @@ def sentence(entry: TimelineEntry, currency: str, *, for_seller: bool = False) -
         return _(words.get(details.get("reason", ""), _PARTLY_SOMEHOW))
     if entry.what == "line_cancelled":
         return _line_cancelled(details)
-    if entry.what == "refund_refused":
-        return _(
-            "The bank has not given {amount} back yet. We keep asking it.",
-            amount=_amount(details, currency),
-        )
-    if entry.what == "refunded":
-        return _("{amount} went back to the card.", amount=_amount(details, currency))
+    if entry.what in _OF_MONEY:
+        return _(_OF_MONEY[entry.what], amount=_amount(details, currency))
+    if entry.what == "approval_asked":
+        until = shown_datetime(datetime.fromisoformat(details["until"]))
+        return _(_SELLER_ASKED if for_seller else _OWNER_ASKED, until=until)
     words = _EVENTS | _SELLER_EVENTS if for_seller else _EVENTS
     return (
         _(words[entry.what]) if entry.what in words else entry.what.replace("_", " ").capitalize()
@@ -102,7 +123,7 @@ def _line_cancelled(details: dict[str, str]) -> str:
         for n in ("amount", "paid")
     ]
     if details["in_full"]:
-        why = _("the seller or Dvor cancelled")
+        why = _(_IN_FULL.get(details.get("by", ""), _IN_FULL_SOMEHOW))
     else:
         known = details["step"]
         step = CancellationStep.model_validate_json(known) if known else None

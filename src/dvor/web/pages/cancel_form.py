@@ -60,7 +60,7 @@ async def cancel(request: Request, orders: Orders, order_id: UUID, place: str) -
     if isinstance(answer, RefundChanged):
         kept = {n: v for n, v in form.values.items() if n.startswith(("line-", "seat-", "chosen"))}
         path = f"{place}/cancel?{urlencode(kept)}"
-        text = _("A deadline has passed: another amount comes back now. Look, and confirm again.")
+        text = _("Meanwhile another amount comes back. Look, and confirm again.")
         return _told(request, path, notices.Notice("refused", text))
     if isinstance(answer, Refusal):
         return _told(request, place, notices.Notice("refused", said(answer)))

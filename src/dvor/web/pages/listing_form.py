@@ -79,6 +79,7 @@ def shown(listing: Listing, supplies: Supplies, rules: OfferRulesList, language:
         "starts_at": _local(listing.starts_at, zone),
         "ends_at": _local(listing.ends_at, zone),
     }
+    values["approval"] = "1" if listing.approval else ""
     values |= fee_form.shown(listing, language)
     for i, (name, value) in enumerate(listing.attributes.items()):
         values |= {f"attribute-{i}-name": name, f"attribute-{i}-value": value}
@@ -187,6 +188,7 @@ def read(form: Form, kind: Kind, categories: Categories) -> Filled | None:
             offers=offers,
             cancellation=cancellation,
             fees=fees,
+            approval=kind in price_form.TIMED and form["approval"] == "1",
         )
     except ValidationError as error:
         form.blame(error, {})

@@ -34,7 +34,14 @@ from dvor.kernel.texts import refusal as said
 from dvor.web import calendars, notices
 from dvor.web.context import Cursor, Visit, Visiting, members_router
 from dvor.web.forms import Form, attempt, typed
-from dvor.web.pages import cancellation_form, fee_form, listing_form, price_form, rules_form
+from dvor.web.pages import (
+    approvals,
+    cancellation_form,
+    fee_form,
+    listing_form,
+    price_form,
+    rules_form,
+)
 from dvor.web.pages.listing_form import Filled
 from dvor.web.pages.sales import sales
 
@@ -53,15 +60,23 @@ IdentityHere = Annotated[Identity, contract(Identity)]
 
 @router.get("")
 async def show_today(visit: Visiting, orders: OrdersHere, catalog: CatalogHere) -> Response:
-    """What waits for the seller now: orders to hand over, the newest ones, the listings."""
+    """What waits for the seller now: to answer, to hand over, the newest orders, the listings."""
     seller = caller.require_role(Role.SELLER)
+    asked = await orders.orders(approvals.waiting(TODAY_SIZE))
     due = await orders.orders(sales(OrderStatus.PAID, limit=TODAY_SIZE))
     newest = await orders.orders(sales(None, limit=5))
     counts = {
         status: (await catalog.search(Search(seller_id=seller, status=status, limit=1))).total
         for status in ListingStatus
     }
-    return await visit.page("seller/today.html", due=due, newest=newest, counts=counts)
+    return await visit.page(
+        "seller/today.html",
+        asked=asked,
+        more_asked=len(asked.items) == TODAY_SIZE,
+        due=due,
+        newest=newest,
+        counts=counts,
+    )
 
 
 @router.get("/listings")
