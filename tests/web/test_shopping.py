@@ -15,13 +15,14 @@ from dvor.contracts.inventory import (
     TooShort,
     WrongWeekday,
 )
-from dvor.contracts.orders import CartChanged, NotCancellable, OrderStatus, Wish
+from dvor.contracts.orders import CartChanged, CartPromo, NotCancellable, OrderStatus, Wish
+from dvor.contracts.pricing import Label, PartKind, PricePart
 from dvor.kernel.caller import Role
 from dvor.kernel.errors import Refusal
 from dvor.web import live
 from tests.web.browser import SAME_ORIGIN
 from tests.web.conftest import Web
-from tests.web.fakes import cart_line, order
+from tests.web.fakes import cart_line, order, rub
 
 NOBODY, DAY = uuid4(), date(2027, 6, 5)
 
@@ -31,6 +32,23 @@ class TestCart:
         page = await web.browser().open("/cart")
         assert "Nothing chosen yet" in page.text
         assert web.orders.guests == []
+
+    @pytest.mark.parametrize("path", ["/cart", "/checkout"])
+    async def test_a_code_is_taken_off_once_below_the_lines(self, web: Web, path: str):
+        browser, _ = await web.signed_in()
+        off = PricePart(kind=PartKind.PROMO, code="SPRING", amount=-100)
+        base = PricePart(kind=PartKind.BASE, units=1, price=1000, amount=2000)
+        fee = PricePart(kind=PartKind.FEE, name=Label(en="Packing"), price=50, units=1, amount=50)
+        for parts in ((base, off), (base, off, fee)):
+            line = cart_line(Wish(offer_id=uuid4(), quantity=2))
+            total = rub(sum(part.amount for part in parts))
+            web.orders.lines.append(line.model_copy(update={"parts": parts, "total": total}))
+        web.orders.promo = CartPromo(code="SPRING", discount=rub(200))
+        text = (await browser.open(path)).text
+        assert "2 × ₽10 ₽20 " in text and "₽20.50" in text
+        assert "How the price comes about 2 × ₽10 ₽20 Packing ₽0.50" in text
+        assert text.count("SPRING") == 1 and "Promo code SPRING −₽2" in text
+        assert text.count("₽38.50") >= 1  # 20 + 20.50 - 2
 
     async def test_shows_lines_total_and_the_time_left_in_words(self, web: Web):
         browser, _ = await web.signed_in()

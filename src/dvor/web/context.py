@@ -32,6 +32,7 @@ templates.environment.filters["signed"] = lambda amount, currency, plus=True: sh
 )
 templates.environment.filters["hours"] = hours.shown
 templates.environment.filters["price_rows"] = prices.rows
+templates.environment.filters["before_code"] = prices.before_code
 templates.environment.filters["cancelling"] = cancelling.of_line
 templates.environment.filters["refund_rule"] = cancelling.refund_rule
 templates.environment.filters["same_cancelling"] = cancelling.shared
