@@ -226,6 +226,16 @@ class TestAnswer:
         assert await consistent(moves, order.id) is OrderStatus.CANCELLED
         assert answered.timeline[-1].details == {"reason": "uncharged"}
 
+    async def test_who_is_more_than_a_seller_answers_all_the_same(
+        self, scene: Scene, moves: Moves
+    ) -> None:
+        owner = person(Role.SELLER, Role.ADMIN)
+        order = await request(moves, owner, scene.customer)  # who also buys from themself
+        for who in (owner, scene.customer):
+            assert (await moves.seen(order.id, who)).approvable
+            assert not (await approve(moves, order.id, who)).approvable
+        assert await consistent(moves, order.id) is OrderStatus.PAID
+
     async def test_nobody_else_answers(self, scene: Scene, moves: Moves) -> None:
         order = await request(moves)
         for who in (scene.customer, scene.stranger, scene.admin, person(Role.SELLER)):

@@ -40,9 +40,9 @@ def viewer(row: Record, caller: Caller) -> Viewer | None:
     sellers = {line["seller_id"] for line in row["lines"]}
     user = str(caller.user_id)
     if caller.user_id is not None and row["customer_id"] == caller.user_id:
-        return Viewer(may_act=True, may_pay=True)
+        return Viewer(may_act=True, may_pay=True, may_answer=_asked(row, user))
     if caller.is_admin():
-        return Viewer(may_act=True, may_pay=False)
+        return Viewer(may_act=True, may_pay=False, may_answer=_asked(row, user))
     if user in sellers:
         return Viewer(
             may_act=sellers == {user},

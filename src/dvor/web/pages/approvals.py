@@ -39,15 +39,16 @@ IdentityHere = Annotated[Identity, contract(Identity)]
 async def list_requests(visit: Visiting, orders: OrdersHere, identity: IdentityHere) -> Response:
     """What waits for the seller's answer, the most urgent first: what, when, for whom."""
     caller.require_role(Role.SELLER)
-    found = await orders.orders(waiting(LIST_SIZE))
-    asked = await asyncio.gather(*(orders.order(card.id) for card in found.items))
+    found = await orders.orders(waiting(LIST_SIZE + 1))
+    shown = found.items[:LIST_SIZE]
+    asked = await asyncio.gather(*(orders.order(card.id) for card in shown))
     people = await identity.profiles(tuple({order.customer_id for order in asked}))
     return await visit.page(
         "seller/approvals.html",
         # Who answered in another window meanwhile is not asked again.
         asked=[order for order in asked if order.approvable],
         names={person.id: person.name for person in people.items},
-        more=len(found.items) == LIST_SIZE,
+        more=len(found.items) > LIST_SIZE,
     )
 
 

@@ -62,7 +62,7 @@ IdentityHere = Annotated[Identity, contract(Identity)]
 async def show_today(visit: Visiting, orders: OrdersHere, catalog: CatalogHere) -> Response:
     """What waits for the seller now: to answer, to hand over, the newest orders, the listings."""
     seller = caller.require_role(Role.SELLER)
-    asked = await orders.orders(approvals.waiting(TODAY_SIZE))
+    asked = await orders.orders(approvals.waiting(TODAY_SIZE + 1))
     due = await orders.orders(sales(OrderStatus.PAID, limit=TODAY_SIZE))
     newest = await orders.orders(sales(None, limit=5))
     counts = {
@@ -71,8 +71,8 @@ async def show_today(visit: Visiting, orders: OrdersHere, catalog: CatalogHere) 
     }
     return await visit.page(
         "seller/today.html",
-        asked=asked,
-        more_asked=len(asked.items) == TODAY_SIZE,
+        asked=asked.items[:TODAY_SIZE],
+        more_asked=len(asked.items) > TODAY_SIZE,
         due=due,
         newest=newest,
         counts=counts,
