@@ -166,11 +166,7 @@ class GroupCommit:
 
     async def _all(self, asked: Sequence[Any]) -> list[Any]:
         async with self._db.tx(self._name) as tx:
-            # Each with the caller and the trace of who asked for it.
-            return [
-                await asyncio.create_task(tx.shared(work), context=context)
-                for work, context in asked
-            ]
+            return [await tx.shared(work, context) for work, context in asked]
 
 
 def _concerns_all(problem: Exception) -> bool:

@@ -115,8 +115,10 @@ async def _in_time(function: Any, request: Message, seconds: float) -> Any:
     seconds = deadline.remaining_seconds(seconds)
     if seconds <= 0:
         raise DeadlineExceeded
+    if deadline.watched(seconds):  # a call around this one ends in time what this one does
+        return await function(**request.__dict__)
     timeout = asyncio.timeout(seconds)
-    token = deadline.begin(seconds)
+    token = deadline.begin(seconds, watched=True)
     try:
         async with timeout:
             return await function(**request.__dict__)
