@@ -13,9 +13,9 @@ from dvor.kernel.outbound import fetch, post
 from tests.simulation.checks import cancel, facts, pay, place
 from tests.simulation.stage import NAMES, Stage
 
-PLACING_MOST = 28
-PAYING_MOST = 57
-CANCELLING_MOST = 56
+PLACING_MOST = 26
+PAYING_MOST = 58
+CANCELLING_MOST = 58
 """Statements of all services together for one order alone, begin and commit counted.
 
 The simulated bank is an outsider in the same database: what it writes for itself (its state, its

@@ -71,7 +71,7 @@ class TestTaking:
             raise RuntimeError
 
         with monkeypatch.context() as broken:
-            broken.setattr(queries, "replace_cart_lines", crash)
+            broken.setattr(queries, "write_cart", crash)
             with pytest.raises(Internal):
                 await line.house.orders.take_waiting(self.entry)
         self.become(line, WaitingStatus.TAKEN)

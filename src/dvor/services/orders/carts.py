@@ -5,7 +5,7 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
-from dvor.contracts.catalog import Catalog, PricedLine, QuoteLine
+from dvor.contracts.catalog import Catalog, PricedLine, Quote, QuoteLine
 from dvor.contracts.inventory import (
     Claims,
     Hold,
@@ -28,9 +28,10 @@ from dvor.contracts.promos import (
 )
 from dvor.contracts.waiting import OfferOver, WaitingStatus
 from dvor.kernel import clock, ids, texts
+from dvor.kernel.batch import GroupCommit
 from dvor.kernel.caller import current, require_user
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Contended, Database
+from dvor.kernel.db import Contended, Database, Tx
 from dvor.kernel.errors import NotFound, Refusal, Unavailable
 from dvor.kernel.money import Money
 from dvor.services.orders import queries, rules
@@ -38,6 +39,9 @@ from dvor.services.orders.rules import StoredLine
 
 RACES_MAX = 5
 """How often a change of a cart starts again because another one was faster."""
+
+CHANGES_MAX = 5000
+"""So many may wait for their cart to be written."""
 
 PROMO_REFUSALS = (UnknownPromo, PromoEnded, PromoNotYet, PromoElsewhere, PromoNeedsMore)
 """Why a promo code takes nothing off what is in a cart."""
@@ -54,6 +58,8 @@ class StoredCart:
     lines: list[StoredLine]
     promo: str = ""
     """A promo code as it was typed."""
+    used: bool = False
+    """The request under way changed it already."""
 
 
 class Carts:
@@ -66,26 +72,36 @@ class Carts:
         self.settings = settings
         self.catalog = catalog
         self.inventory = inventory
+        self._changed = GroupCommit(db, "orders.cart_changed", queue_max=CHANGES_MAX)
 
-    async def stored(self, guest: str) -> StoredCart | None:
+    async def close(self) -> None:
+        """Take no more; what was begun is written first."""
+        await self._changed.close()
+
+    async def stored(self, guest: str, key: UUID | None = None) -> StoredCart | None:
         """The caller's cart, or the guest's; None where there is none."""
-        customer, guest_hash = _owner(guest)
-        row = await queries.cart(self.db, customer, guest_hash)
-        if row is None:
+        return await self._read(*_owner(guest), key)
+
+    async def _read(
+        self, customer: UUID | None, guest_hash: bytes | None, key: UUID | None = None
+    ) -> StoredCart | None:
+        rows = await queries.cart(self.db, customer, guest_hash, key)
+        if not rows:
             return None
-        lines = await queries.cart_lines(self.db, row["id"])
+        row = rows[0]
         return StoredCart(
-            *(row["id"], row["hold_id"], row["held_until"], row["version"]),
-            lines,
+            *(row["cart_id"], row["hold_id"], row["held_until"], row["version"]),
+            [queries.stored(line) for line in rows if line["id"]],
             row["promo_code"],
+            row["used"],
         )
 
-    async def made(self, guest: str) -> StoredCart:
+    async def made(self, guest: str, key: UUID | None = None) -> StoredCart:
         """The same, made where there is none."""
-        found = await self.stored(guest)
+        found = await self.stored(guest, key)
         if found is None:
             await queries.make_cart(self.db, *_owner(guest))
-            found = await self.stored(guest)
+            found = await self.stored(guest, key)
         assert found is not None
         return found
 
@@ -125,12 +141,12 @@ class Carts:
             for wish in wishes
         ]
         for _ in range(RACES_MAX):
-            cart = await self.made(guest)
-            if key and await queries.key_used(self.db, key):
+            cart = await self.made(guest, key)
+            if cart.used:
                 return await self.shown(cart)
             changed = await self._replace(cart, rules.joined(cart.lines, added), key, instead_of)
             if changed:
-                return await self.shown(changed)
+                return changed
         raise Contended
 
     async def change(self, line_id: UUID, quantity: int, guest: str) -> Cart:
@@ -142,7 +158,7 @@ class Carts:
             lines = [n.of(quantity) if n.id == line_id else n for n in cart.lines]
             changed = await self._replace(cart, [n for n in lines if n.quantity > 0], None)
             if changed:
-                return await self.shown(changed)
+                return changed
         raise Contended
 
     async def set_promo(self, code: str, guest: str) -> Cart:
@@ -178,28 +194,28 @@ class Carts:
             cart = await self.made(guest)
             changed = await self._replace(cart, cart.lines, None)
             if changed:
-                return await self.shown(changed)
+                return changed
         raise Contended
 
     async def claim(self, guest: str) -> Cart:
         """Move a guest's lines into the caller's cart; where they cannot be held, unheld."""
         require_user()
-        row = await queries.cart(self.db, None, _hash(guest))
+        theirs = await self._read(None, _hash(guest))
         mine = await self.made("")
-        if row is None:
+        if theirs is None:
             return await self.shown(mine)
-        mine = replace(mine, promo=mine.promo or row["promo_code"])
-        lines = await queries.cart_lines(self.db, row["id"])
-        if lines:
-            await self._let_go(row["hold_id"])
-        joined = rules.joined(mine.lines, [replace(line, id=ids.new()) for line in lines])
+        mine = replace(mine, promo=mine.promo or theirs.promo)
+        if theirs.lines:
+            await self._let_go(theirs.hold_id)
+        joined = rules.joined(mine.lines, [replace(line, id=ids.new()) for line in theirs.lines])
+        changed: object
         try:
             changed = await self._replace(mine, joined, None)
         except Refusal:
             changed = await self._write(mine, joined, mine.hold_id, None, None)
         if changed:
             async with self.db.tx("orders.guest_cart_joined") as tx:
-                await queries.drop_cart(tx, row["id"])
+                await queries.drop_cart(tx, theirs.id)
         return await self.shown(await self.made(""))
 
     async def _replace(
@@ -208,12 +224,12 @@ class Carts:
         lines: list[StoredLine],
         key: UUID | None,
         instead_of: UUID | None = None,
-    ) -> StoredCart | None:
+    ) -> Cart | None:
         """Hold `lines` and make them the cart's; None when another change was faster."""
-        hold_id, held_until = cart.hold_id, None
+        hold_id, held_until, quote = cart.hold_id, None, None
         if lines:
             wishes = [line.wish() for line in lines]
-            await self.catalog.quote(rules.quote_lines(wishes))
+            quote = await self.catalog.quote(rules.quote_lines(wishes))
             hold = await self.hold(hold_id, wishes, instead_of)
             hold_id, held_until = hold.id, hold.expires_at
             seats = rules.seats_held(wishes, hold.claims)
@@ -221,7 +237,8 @@ class Carts:
         elif cart.lines:
             await self._let_go(hold_id)
             hold_id = ids.new()
-        return await self._write(cart, lines, hold_id, held_until, key)
+        changed = await self._write(cart, lines, hold_id, held_until, key)
+        return await self.shown(changed, None if cart.promo else quote) if changed else None
 
     async def hold(
         self,
@@ -267,19 +284,20 @@ class Carts:
         held_until: datetime | None,
         key: UUID | None,
     ) -> StoredCart | None:
-        async with self.db.tx("orders.cart_changed") as tx:
-            if not await queries.advance_cart(
-                tx, cart.id, cart.version, hold_id, held_until, cart.promo
-            ):
-                return None
-            await queries.replace_cart_lines(tx, cart.id, lines)
-            if key:
-                await queries.use_key(tx, key)
+        async def write(tx: Tx) -> bool:
+            return await queries.write_cart(
+                tx, cart.id, cart.version, hold_id, held_until, cart.promo, lines, key
+            )
+
+        if not await self._changed.run(write):
+            return None
         return StoredCart(cart.id, hold_id, held_until, cart.version + 1, lines, cart.promo)
 
-    async def shown(self, cart: StoredCart) -> Cart:
-        """The cart with today's prices; a line that cannot be bought says why."""
-        priced, promo = await self._priced(cart.lines, cart.promo)
+    async def shown(self, cart: StoredCart, quote: Quote | None = None) -> Cart:
+        """The cart with today's prices, which `quote` tells where they were just asked for; a line
+        that cannot be bought says why.
+        """
+        priced, promo = await self._priced(cart.lines, cart.promo, quote)
         lines = tuple(_line(line, *priced[line.id]) for line in cart.lines if line.id in priced)
         currencies = {line.total.currency for line in lines}
         sound = len(currencies) == 1 and not any(line.problem for line in lines)
@@ -298,7 +316,7 @@ class Carts:
         )
 
     async def _priced(
-        self, lines: list[StoredLine], code: str
+        self, lines: list[StoredLine], code: str, quote: Quote | None
     ) -> tuple[dict[UUID, tuple[PricedLine, str]], CartPromo | None]:
         """Lines with prices and problems; what became of the promo code."""
         if not lines:
@@ -307,7 +325,7 @@ class Carts:
         promo = None
         try:
             try:
-                quote = await self.catalog.quote(asked, code)
+                quote = quote or await self.catalog.quote(asked, code)
             except PROMO_REFUSALS as refusal:
                 minimum = refusal.minimum if isinstance(refusal, PromoNeedsMore) else None
                 promo = CartPromo(code=code, problem=texts.refusal(refusal), minimum=minimum)

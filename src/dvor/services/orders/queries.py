@@ -15,13 +15,21 @@ from dvor.services.orders.rules import StoredLine
 from dvor.services.orders.saga_queries import LEASE
 
 
-async def cart(db: Connection, customer_id: UUID | None, guest_hash: bytes | None) -> Record | None:
-    """The cart of a customer or a guest."""
-    return await db.fetchrow(
-        "SELECT id, hold_id, held_until, version, promo_code FROM carts"
-        " WHERE customer_id = $1 OR guest_hash = $2",
+async def cart(
+    db: Connection, customer_id: UUID | None, guest_hash: bytes | None, key: UUID | None = None
+) -> list[Record]:
+    """The cart of a customer or a guest, with its lines, oldest first: a row for each, or one
+    without a line. `used`: the request with this key changed a cart already.
+    """
+    return await db.fetch(
+        "SELECT c.id AS cart_id, hold_id, held_until, version, promo_code,"
+        " EXISTS (SELECT FROM cart_keys WHERE key = $3) AS used,"
+        " l.id, offer_id, quantity, start_date, end_date, seats, hours_from, hours_until"
+        " FROM carts c LEFT JOIN cart_lines l ON l.cart_id = c.id"
+        " WHERE customer_id = $1 OR guest_hash = $2 ORDER BY position",
         customer_id,
         guest_hash,
+        key,
     )
 
 
@@ -35,16 +43,6 @@ async def make_cart(db: Connection, customer_id: UUID | None, guest_hash: bytes 
         guest_hash,
         ids.new(),
     )
-
-
-async def cart_lines(db: Connection, cart_id: UUID) -> list[StoredLine]:
-    """The lines of a cart, oldest first."""
-    rows = await db.fetch(
-        "SELECT id, offer_id, quantity, start_date, end_date, seats, hours_from, hours_until"
-        " FROM cart_lines WHERE cart_id = $1 ORDER BY position",
-        cart_id,
-    )
-    return [stored(row) for row in rows]
 
 
 def stored(row: Record) -> StoredLine:
@@ -63,43 +61,58 @@ def stored(row: Record) -> StoredLine:
     )
 
 
-def _ends(hours: HourRange | None) -> tuple[datetime | None, datetime | None]:
-    return (hours.start, hours.end) if hours else (None, None)
+_WRITE_CART = """
+WITH moved AS (
+    UPDATE carts SET version = version + 1, hold_id = $3, held_until = $4, promo_code = $5,
+        changed_at = dvor_now()
+    WHERE id = $1 AND version = $2 RETURNING id
+), gone AS (
+    DELETE FROM cart_lines USING moved
+    WHERE cart_id = moved.id AND cart_lines.id <> ALL($6::uuid[])
+), kept AS (
+    INSERT INTO cart_lines (id, cart_id, offer_id, quantity, start_date, end_date, seats,
+        hours_from, hours_until)
+    SELECT n.id, moved.id, offer_id, quantity, start_date, end_date, seats, hours_from, hours_until
+    FROM moved, jsonb_populate_recordset(NULL::cart_lines, $7::jsonb) WITH ORDINALITY AS n
+    ORDER BY ordinality
+    ON CONFLICT (id) DO UPDATE SET quantity = excluded.quantity, seats = excluded.seats
+), remembered AS (
+    INSERT INTO cart_keys (key) SELECT $8::uuid FROM moved WHERE $8 IS NOT NULL
+    ON CONFLICT DO NOTHING
+)
+SELECT id FROM moved
+"""
 
 
-async def advance_cart(
-    tx: Tx, cart_id: UUID, version: int, hold_id: UUID, held_until: datetime | None, promo: str
+async def write_cart(
+    tx: Tx,
+    cart_id: UUID,
+    version: int,
+    hold_id: UUID,
+    held_until: datetime | None = None,
+    promo: str = "",
+    lines: Sequence[StoredLine] = (),
+    key: UUID | None = None,
 ) -> bool:
-    """Move a cart on from `version`; False when somebody else did first."""
-    return bool(
-        await tx.execute(
-            "UPDATE carts SET version = version + 1, hold_id = $3, held_until = $4,"
-            " promo_code = $5, changed_at = dvor_now() WHERE id = $1 AND version = $2",
-            cart_id,
-            version,
-            hold_id,
-            held_until,
-            promo,
-        )
-    )
-
-
-async def replace_cart_lines(tx: Tx, cart_id: UUID, lines: Sequence[StoredLine]) -> None:
-    """Make a cart consist of exactly these lines; those that stay keep their place."""
-    await tx.execute(
-        "DELETE FROM cart_lines WHERE cart_id = $1 AND id <> ALL($2)",
-        cart_id,
-        [line.id for line in lines],
-    )
-    await tx.executemany(
-        "INSERT INTO cart_lines (id, cart_id, offer_id, quantity, start_date, end_date, seats,"
-        " hours_from, hours_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-        " ON CONFLICT (id) DO UPDATE SET quantity = excluded.quantity, seats = excluded.seats",
-        [
-            (n.id, cart_id, n.offer_id, n.quantity, n.start, n.end, list(n.seats), *_ends(n.hours))
-            for n in lines
-        ],
-    )
+    """Move a cart on from `version` and make it consist of exactly these lines, of which those that
+    stay keep their place; remember the request with `key`. False when somebody else moved it first.
+    """
+    rows = [
+        {
+            "id": line.id,
+            "offer_id": line.offer_id,
+            "quantity": line.quantity,
+            "start_date": line.start,
+            "end_date": line.end,
+            "seats": line.seats,
+            "hours_from": line.hours.start if line.hours else None,
+            "hours_until": line.hours.end if line.hours else None,
+        }
+        for line in lines
+    ]
+    kept = [line.id for line in lines]
+    args = (hold_id, held_until, promo, kept, rows, key)
+    return await tx.fetchval(_WRITE_CART, cart_id, version, *args) is not None
 
 
 async def drop_cart(tx: Tx, cart_id: UUID) -> None:
@@ -107,21 +120,36 @@ async def drop_cart(tx: Tx, cart_id: UUID) -> None:
     await tx.execute("DELETE FROM carts WHERE id = $1", cart_id)
 
 
-async def key_used(db: Connection, key: UUID) -> bool:
-    """Whether a request with this key already changed a cart."""
-    return await db.fetchval("SELECT EXISTS (SELECT FROM cart_keys WHERE key = $1)", key)
-
-
-async def use_key(tx: Tx, key: UUID) -> bool:
-    """Remember that this request changed a cart; False when it already did."""
-    return bool(
-        await tx.execute("INSERT INTO cart_keys (key) VALUES ($1) ON CONFLICT DO NOTHING", key)
-    )
-
-
 async def forget_keys(db: Connection) -> None:
     """Drop keys of a week ago."""
     await db.execute("DELETE FROM cart_keys WHERE used_at < dvor_now() - interval '7 days'")
+
+
+_INSERT_ORDER = """
+WITH made AS (
+    INSERT INTO orders (id, number, customer_id, status, hold_id, pay_until, held_until,
+        total_amount, currency, promo_id, promo_code, approval, pending_action, pending_since,
+        epoch, due_at)
+    VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, $8, $9, $10,
+        CASE WHEN $11 THEN 'needed' END, 'pay', dvor_now(), 1, dvor_now() + $12::interval)
+    ON CONFLICT DO NOTHING RETURNING *
+), lined AS (
+    INSERT INTO order_lines (id, order_id, position, offer_id, listing_id, seller_id, kind, title,
+        name, picture, quantity, start_date, end_date, starts_at, timezone, units, day_prices,
+        unit_price, total, parts, deposit, seats, approval, hours_from, hours_until, cancellation)
+    SELECT n.id, made.id, position, offer_id, listing_id, seller_id, kind, title,
+        name, picture, quantity, start_date, end_date, starts_at, timezone, units, day_prices,
+        unit_price, total, parts, deposit, seats, n.approval, hours_from, hours_until, cancellation
+    FROM made, jsonb_populate_recordset(NULL::order_lines, $13::jsonb) AS n
+), noted AS (
+    INSERT INTO order_history (order_id, what, status, details)
+    SELECT id, what, status, '{}'
+    FROM made, unnest('{created,hold_taken}'::text[]) WITH ORDINALITY AS n (what, place)
+    ORDER BY place
+)
+SELECT * FROM made
+"""
+# Twins at once may meet at the order's id or at the hold.
 
 
 async def insert_order(
@@ -134,16 +162,13 @@ async def insert_order(
     quote: Quote,
     seats: Sequence[Sequence[str]],
 ) -> Record | None:
-    """Write an order with its lines, to be asked money for by the caller; None if it exists.
+    """Write an order with its lines and the beginning of its history, to be asked money for by the
+    caller; None if it exists.
 
     `seats`: those of each line.
     """
-    order = await tx.fetchrow(
-        "INSERT INTO orders (id, number, customer_id, status, hold_id, pay_until, held_until,"
-        " total_amount, currency, promo_id, promo_code, approval, pending_action, pending_since,"
-        " epoch, due_at) VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, $8, $9, $10,"
-        " CASE WHEN $11 THEN 'needed' END, 'pay', dvor_now(), 1, dvor_now() + $12::interval)"
-        " ON CONFLICT DO NOTHING RETURNING *",  # twins at once may meet at the id or at the hold
+    return await tx.fetchrow(
+        _INSERT_ORDER,
         order_id,
         number,
         customer_id,
@@ -156,47 +181,37 @@ async def insert_order(
         quote.promo.code if quote.promo else "",
         any(line.offer.approval for line in quote.lines),
         LEASE,
-    )
-    if order is None:
-        return None
-    await tx.executemany(
-        "INSERT INTO order_lines (id, order_id, position, offer_id, listing_id, seller_id, kind,"
-        " title, name, picture, quantity, start_date, end_date, starts_at, timezone, units,"
-        " day_prices, unit_price, total, parts, deposit, seats, approval,"
-        " hours_from, hours_until, cancellation) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,"
-        "$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26)",
         [
-            (
-                ids.derived(order_id, "line", position),
-                order_id,
-                position,
-                line.offer.id,
-                line.offer.listing_id,
-                line.offer.seller_id,
-                line.offer.kind,
-                line.offer.title.model_dump(),
-                line.offer.name.model_dump(),
-                line.offer.picture,
-                line.quantity,
-                line.dates.start if line.dates else None,
-                line.dates.end if line.dates else None,
-                line.offer.starts_at,
-                line.offer.timezone,
-                line.units,
-                list(line.day_prices),
-                line.unit_price.amount,
-                line.total.amount,
-                [part.model_dump(exclude_defaults=True) for part in line.parts],
-                line.deposit.amount if line.deposit else 0,
-                list(seats[position]),
-                line.offer.approval,
-                *_ends(line.hours),
-                line.offer.cancellation.model_dump(mode="json"),
-            )
+            {
+                "id": ids.derived(order_id, "line", position),
+                "position": position,
+                "offer_id": line.offer.id,
+                "listing_id": line.offer.listing_id,
+                "seller_id": line.offer.seller_id,
+                "kind": line.offer.kind,
+                "title": line.offer.title.model_dump(),
+                "name": line.offer.name.model_dump(),
+                "picture": line.offer.picture,
+                "quantity": line.quantity,
+                "start_date": line.dates.start if line.dates else None,
+                "end_date": line.dates.end if line.dates else None,
+                "starts_at": line.offer.starts_at,
+                "timezone": line.offer.timezone,
+                "units": line.units,
+                "day_prices": line.day_prices,
+                "unit_price": line.unit_price.amount,
+                "total": line.total.amount,
+                "parts": [part.model_dump(exclude_defaults=True) for part in line.parts],
+                "deposit": line.deposit.amount if line.deposit else 0,
+                "seats": seats[position],
+                "approval": line.offer.approval,
+                "hours_from": line.hours.start if line.hours else None,
+                "hours_until": line.hours.end if line.hours else None,
+                "cancellation": line.offer.cancellation.model_dump(mode="json"),
+            }
             for position, line in enumerate(quote.lines)
         ],
     )
-    return order
 
 
 async def note(tx: Tx, order_id: UUID, what: str, **details: str) -> None:

@@ -8,7 +8,14 @@ from uuid import UUID
 
 from dvor.contracts.catalog import Quote, QuoteLine
 from dvor.contracts.inventory import Claim, LimitReached
-from dvor.contracts.orders import CartFull, NotCancellable, OrderStatus, Wish
+from dvor.contracts.orders import (
+    CartFull,
+    NotCancellable,
+    OrderedLine,
+    OrderedLines,
+    OrderStatus,
+    Wish,
+)
 from dvor.contracts.payments import PaymentStatus
 from dvor.contracts.pricing import PartKind, PricePart
 from dvor.kernel.periods import DateRange, HourRange
@@ -133,6 +140,26 @@ def check_cancellable(status: str, pending: str | None, *, whole: bool) -> None:
 def sellers(quote: Quote) -> tuple[UUID, ...]:
     """Who sells what is quoted, each once."""
     return tuple(sorted({line.offer.seller_id for line in quote.lines}))
+
+
+def told(quote: Quote, seats: Sequence[tuple[str, ...]]) -> OrderedLines:
+    """What is quoted, with the seats of each line, as news about its order name it."""
+    return tuple(
+        OrderedLine(
+            seller_id=line.offer.seller_id,
+            kind=line.offer.kind,
+            title=line.offer.title,
+            name=line.offer.name,
+            quantity=line.quantity,
+            dates=line.dates,
+            hours=line.hours,
+            seats=chosen,
+            starts_at=line.offer.starts_at,
+            timezone=line.offer.timezone,
+            total=line.total,
+        )
+        for line, chosen in zip(quote.lines, seats, strict=True)
+    )
 
 
 def charges(quote: Quote) -> tuple[PricePart, ...]:

@@ -69,6 +69,7 @@ class OrdersService:
         self._closing = False
         self._whole = reader(partial(queries.whole, db), queue_max=READERS_MAX)
         self._known = reader(partial(queries.known, db), queue_max=READERS_MAX)
+        self._placed = GroupCommit(db, "orders.placed", queue_max=READERS_MAX)
         self._heard = GroupCommit(db, "orders.webhook_taken", queue_max=READERS_MAX)
         self.steps = Steps(db, settings, inventory, payments, self._whole)
         self.saga = Saga(db, settings, self.steps)
@@ -143,15 +144,15 @@ class OrdersService:
             pay_until = rules.pay_by(hold.expires_at, self.settings.payment_margin_seconds)
             number = ids.spoken(order_id)
             seats = rules.seats_held(wishes, hold.claims)
-            async with self.db.tx("orders.placed") as tx:
-                if cart is not None:
-                    await self._empty(tx, cart)
-                created = await queries.insert_order(
+
+            async def write(tx: Tx) -> Record | Refusal | None:
+                # The order takes the cart's hold over; the cart starts anew.
+                if cart and not await queries.write_cart(tx, cart.id, cart.version, ids.new()):
+                    return CartChanged()
+                made = await queries.insert_order(
                     tx, order_id, number, require_user(), hold, pay_until, quote, seats
                 )
-                if created:
-                    await queries.note(tx, order_id, "created")
-                    await queries.note(tx, order_id, "hold_taken")
+                if made:
                     tx.emit(
                         OrderCreated(
                             order_id=order_id,
@@ -159,10 +160,13 @@ class OrdersService:
                             customer_id=require_user(),
                             seller_ids=rules.sellers(quote),
                             total=quote.total,
-                            lines=views.told(await queries.order(tx, order_id)),
+                            lines=rules.told(quote, seats),
                             charges=rules.charges(quote),
                         )
                     )
+                return made
+
+            created = await self._placed.run(write)
         if created:
             await self.saga.move(created)
         else:
@@ -171,12 +175,6 @@ class OrdersService:
 
     async def _exists(self, order_id: UUID) -> bool:
         return order_id in await self._known.ask([order_id])
-
-    async def _empty(self, tx: Tx, cart: StoredCart) -> None:
-        """The order takes the cart's hold over; the cart starts anew."""
-        if not await queries.advance_cart(tx, cart.id, cart.version, ids.new(), None, ""):
-            raise CartChanged
-        await queries.replace_cart_lines(tx, cart.id, [])
 
     async def order(self, order_id: UUID) -> Order:
         """An order, for its customer, its sellers and admins."""
@@ -400,6 +398,8 @@ class OrdersService:
 
     async def stop(self) -> None:
         """Answer those whose order is being read or moved on."""
+        await self.carts.close()
+        await self._placed.close()
         await self._heard.close()
         await self.steps.close()
         await self._whole.close()
