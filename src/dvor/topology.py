@@ -64,6 +64,10 @@ def running(settings: Settings):  # noqa: ANN201 - an async context manager givi
     return process.running(assemble(settings))
 
 
+ACCEPTED_AT_ONCE = 16
+"""Connections that a process takes in one turn of its loop."""
+
+
 async def serve(settings: Settings, sockets: list[socket] | None = None) -> None:
     """Serve HTTP, and gRPC where a port is set, until told to stop."""
     part = "all" if "all" in settings.run else "+".join(sorted(settings.run))
@@ -73,7 +77,10 @@ async def serve(settings: Settings, sockets: list[socket] | None = None) -> None
     async with running(settings) as house:
         server = http_server(house)
         process.collect_seldom()
-        await server.serve(sockets=sockets)
+        listening = sockets or [server.config.bind_socket()]
+        # One socket takes one connection in each turn of the loop, and in a rush turns are long.
+        more = [one.dup() for one in listening for _ in range(ACCEPTED_AT_ONCE - 1)]
+        await server.serve(sockets=listening + more)
 
 
 def http_server(house: Process) -> uvicorn.Server:

@@ -89,7 +89,10 @@ class ApiRoute(APIRoute):
         service = part_of(self.endpoint.__module__)
 
         async def once(request: Request) -> Response:
-            return await _run_once(request, run, host(request), service)
+            body = await request.body()
+            return await _run_once(
+                host(request), service, request.scope, request.headers, body, partial(run, request)
+            )
 
         async def named(request: Request) -> Response:
             with asking(keyed(_key(request.headers))):
@@ -110,51 +113,68 @@ class SwiftRoute(ApiRoute):
         message, wanted, *_ = get_type_hints(endpoint).values()
         self._message: type[Message] = message
         self._contract: type = wanted
-        self._calling = "web" if part_of(endpoint.__module__) == "web" else ""
+        self._service = part_of(endpoint.__module__)
+        self._named = (self.openapi_extra or {}).get("x-idempotency") == "own"
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Raises Refusals: the front answers them."""
         scope["route"] = self
+        house: Host = scope["app"].state.host
         headers: dict[str, str] = scope["dvor.headers"]
-        token = enter(keyed(_key(headers)))
-        try:
-            message = await self._read(headers, receive)
-            contract = scope["app"].state.host.proxy(self._contract, self._calling)
-            response = await self.endpoint(message, contract)
-        finally:
-            leave(token)
+        body = await _body(headers, receive)
+        run = partial(self._run, house, body)
+        if self._named:
+            token = enter(keyed(_key(headers)))
+            try:
+                response = await run()
+            finally:
+                leave(token)
+        else:
+            response = await _run_once(house, self._service, scope, headers, body, run)
         await response(scope, receive, send)
 
-    async def _read(self, headers: dict[str, str], receive: Receive) -> Message:
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            raise InvalidFields(problems={"body": "must be JSON (Content-Type: application/json)"})
-        body, more = b"", True
-        while more:
-            part = await receive()
-            if part["type"] == "http.disconnect":
-                raise ClientDisconnect
-            body, more = body + part.get("body", b""), part.get("more_body", False)
+    async def _run(self, house: Host, body: bytes) -> Response:
         try:
-            return self._message.model_validate_json(body)
+            message = self._message.model_validate_json(body)
         except ValidationError as invalid:
             raise InvalidFields(problems=problems.fields(invalid.errors())) from None
+        contract = house.proxy(self._contract, "web" if self._service == "web" else "")
+        return await self.endpoint(message, contract)
 
 
-async def _run_once(request: Request, run: Endpoint, house: Host, service: str) -> Response:
-    key = _key(request.headers)
+async def _body(headers: Mapping[str, str], receive: Receive) -> bytes:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise InvalidFields(problems={"body": "must be JSON (Content-Type: application/json)"})
+    body, more = b"", True
+    while more:
+        part = await receive()
+        if part["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body, more = body + part.get("body", b""), part.get("more_body", False)
+    return body
+
+
+async def _run_once(
+    house: Host,
+    service: str,
+    scope: Scope,
+    headers: Mapping[str, str],
+    body: bytes,
+    run: Callable[[], Awaitable[Response]],
+) -> Response:
+    key = _key(headers)
     keys = house.keys(service)
-    body = await request.body()
     with asking(keyed(key)):
         async with house.gate.passed():
             if keys is None:  # an edge: the service itself derives what it creates from the key
-                return await run(request)
-            operation = f"{request.method} {request.url.path}"
-            if request.url.query:
-                operation = f"{operation}?{request.url.query}"
+                return await run()
+            operation = f"{scope['method']} {scope.get('root_path', '')}{scope['path']}"
+            if query := scope["query_string"]:
+                operation = f"{operation}?{query.decode('latin-1')}"
             named = idempotency.fingerprint(body)
-            asked = idempotency.Asked(_principal(request), operation, key, named)
-            return await _answered_once(keys, asked, partial(run, request))
+            asked = idempotency.Asked(_principal(headers), operation, key, named)
+            return await _answered_once(keys, asked, run)
 
 
 async def _answered_once(
@@ -176,11 +196,11 @@ async def _answered_once(
     return response
 
 
-def _principal(request: Request) -> str:
+def _principal(headers: Mapping[str, str]) -> str:
     """Whose key it is: an account's, or a guest's, who is known by a secret only."""
     if user_id := current().user_id:
         return str(user_id)
-    guest = request.headers.get(GUEST_HEADER, "")
+    guest = headers.get(GUEST_HEADER, "")
     return f"guest {sha256(guest.encode()).hexdigest()}" if guest else "anonymous"
 
 

@@ -10,6 +10,7 @@ SERVICE = Service(
     contract=Orders,
     implementation=OrdersService,
     calls=("catalog", "inventory", "payments"),
+    hot_routers=(api.rush,),
     routers=(api.carts, api.router),
     timers=(tasks.watch_orders, tasks.forget_cart_keys),
 )

@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Header, Query, Request
+from fastapi.responses import Response
 from pydantic import Field
 
 from dvor.contracts.order_changes import Cancellation, Cuts
@@ -17,13 +18,14 @@ from dvor.contracts.orders import (
     WebhookDelivery,
     Wish,
 )
-from dvor.kernel.http import api_router, contract
+from dvor.kernel.http import SwiftRoute, api_router, contract
 from dvor.kernel.http.front import TooLarge
 from dvor.kernel.messages import Int, Line, Message, Minor
 from dvor.kernel.webhooks import BODY_BYTES_MAX
 
 carts = api_router(prefix="/cart", tags=["cart"])
 router = api_router(prefix="/orders", tags=["orders"])
+rush = api_router(prefix="", tags=["orders"], routes=SwiftRoute)
 
 OrdersContract = Annotated[Orders, contract(Orders)]
 Guest = Annotated[
@@ -118,16 +120,20 @@ async def claim_cart(orders: OrdersContract, guest: Guest) -> Cart:
     return await orders.claim_cart(guest)
 
 
-@carts.post("/checkout", status_code=201)
-async def check_out(body: CheckOut, orders: OrdersContract) -> Order:
+@rush.post("/cart/checkout", status_code=201, response_model=Order)
+async def check_out(body: CheckOut, orders: OrdersContract) -> Response:
     """Order what is in the cart."""
-    return await orders.check_out(body.cart_version)
+    return _created(await orders.check_out(body.cart_version))
 
 
-@router.post("", status_code=201)
-async def place(draft: OrderDraft, orders: OrdersContract) -> Order:
+@rush.post("/orders", status_code=201, response_model=Order)
+async def place(draft: OrderDraft, orders: OrdersContract) -> Response:
     """Order without a cart."""
-    return await orders.place(draft.lines, draft.promo)
+    return _created(await orders.place(draft.lines, draft.promo))
+
+
+def _created(order: Order) -> Response:
+    return Response(order.model_dump_json(), 201, media_type="application/json")
 
 
 @router.get("")
