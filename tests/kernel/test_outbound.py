@@ -16,9 +16,13 @@ class Server:
         self.url = ""
         self.paths: list[str] = []
         self.cookies: list[str] = []
+        self.callers: set[object] = set()
+        """Connections that requests came by."""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.paths.append(request.path)
+        assert request.transport is not None
+        self.callers.add(request.transport.get_extra_info("peername"))
         self.cookies.append(request.headers.get("cookie", ""))
         match request.path:
             case "/away":
@@ -56,33 +60,49 @@ async def server() -> AsyncIterator[Server]:
     await runner.cleanup()
 
 
-class TestPost:
-    async def test_gives_the_status_whatever_it_is(self, server: Server) -> None:
-        assert await outbound.post(f"{server.url}/ok", b"{}", {}, 5) == 200
-        assert await outbound.post(f"{server.url}/status/418", b"{}", {}, 5) == 418
+@pytest.fixture
+async def lines() -> AsyncIterator[outbound.Lines]:
+    """Closed in the end."""
+    async with outbound.Lines() as made:
+        yield made
 
-    async def test_follows_no_redirect(self, server: Server) -> None:
-        assert await outbound.post(f"{server.url}/away", b"{}", {}, 5) == 307
+
+class TestPost:
+    async def test_gives_the_status_whatever_it_is(
+        self, server: Server, lines: outbound.Lines
+    ) -> None:
+        assert await outbound.post(f"{server.url}/ok", b"{}", {}, 5, lines) == 200
+        assert await outbound.post(f"{server.url}/status/418", b"{}", {}, 5, lines) == 418
+
+    async def test_keeps_the_line_for_what_follows(
+        self, server: Server, lines: outbound.Lines
+    ) -> None:
+        for _ in range(3):
+            await outbound.post(f"{server.url}/ok", b"{}", {}, 5, lines)
+        assert len(server.callers) == 1
+
+    async def test_follows_no_redirect(self, server: Server, lines: outbound.Lines) -> None:
+        assert await outbound.post(f"{server.url}/away", b"{}", {}, 5, lines) == 307
         assert server.paths == ["/away"]
 
-    async def test_keeps_no_cookies(self, server: Server) -> None:
+    async def test_keeps_no_cookies(self, server: Server, lines: outbound.Lines) -> None:
         for _ in range(2):
-            await outbound.post(f"{server.url}/status/418", b"{}", {}, 5)
+            await outbound.post(f"{server.url}/status/418", b"{}", {}, 5, lines)
         assert server.cookies == ["", ""]
 
-    async def test_gives_up_on_a_slow_server(self, server: Server) -> None:
+    async def test_gives_up_on_a_slow_server(self, server: Server, lines: outbound.Lines) -> None:
         with pytest.raises(TimeoutError):
-            await outbound.post(f"{server.url}/slow", b"{}", {}, 0.2)
+            await outbound.post(f"{server.url}/slow", b"{}", {}, 0.2, lines)
 
-    async def test_drops_an_endless_answer(self, server: Server) -> None:
-        assert await outbound.post(f"{server.url}/endless", b"{}", {}, 20) == 200
+    async def test_drops_an_endless_answer(self, server: Server, lines: outbound.Lines) -> None:
+        assert await outbound.post(f"{server.url}/endless", b"{}", {}, 20, lines) == 200
 
     @pytest.mark.parametrize(
         "url", ["http://127.0.0.1:9/", "http://nobody.invalid/", "nonsense", "file:///etc/passwd"]
     )
-    async def test_says_when_nobody_is_there(self, url: str) -> None:
+    async def test_says_when_nobody_is_there(self, url: str, lines: outbound.Lines) -> None:
         with pytest.raises(ConnectionError):
-            await outbound.post(url, b"{}", {}, 5)
+            await outbound.post(url, b"{}", {}, 5, lines)
 
 
 class TestFetch:

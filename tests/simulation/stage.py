@@ -386,7 +386,9 @@ class Stage:
             "SELECT EXISTS (SELECT FROM tasks WHERE state = 'due' AND run_at <= dvor_now())"
         )
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str], _s: float) -> int:
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], _seconds: float, _lines: object
+    ) -> int:
         """A webhook on its way, from the bank or from payments: instead of `outbound.post`."""
         if url == BANK_SAYS:
             return await self.tell_payments(headers, body)

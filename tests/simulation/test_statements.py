@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from dvor.kernel import brokers, db, mail
-from dvor.kernel.outbound import fetch, post
+from dvor.kernel.outbound import Lines, fetch, post
 from tests.simulation.checks import cancel, facts, pay, place
 from tests.simulation.stage import NAMES, Stage
 
@@ -81,7 +81,7 @@ class TestTransactions:
     async def test_nobody_outside_is_asked_within_one(self, stage: Stage) -> None:
         async with stage.db("payments").tx():
             for asking in (
-                post("http://127.0.0.1:9/", b"", {}, 1),
+                post("http://127.0.0.1:9/", b"", {}, 1, Lines()),
                 fetch("https://example.org/", timeout_seconds=1, bytes_max=1),
                 mail.send("smtp://127.0.0.1:9", EmailMessage(), 1),
                 brokers.LocalBroker.publish(stage.process.broker, "orders", []),

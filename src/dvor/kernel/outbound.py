@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -15,17 +15,57 @@ from aiohttp.resolver import ThreadedResolver
 from dvor.kernel.db import assert_no_transaction
 
 CONNECT_TIMEOUT_SECONDS = 5
+KEPT_OPEN_SECONDS = 15
+"""How long a connection waits for the next request: less than servers usually wait themselves."""
 RESPONSE_BYTES_MAX = 65_536
 """How much of an answer is read before the line is dropped."""
 
 
-async def post(url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float) -> int:
+class Lines:
+    """Connections to other people's servers that stay open for a while: a webhook seldom comes
+    alone. Belongs to one event loop.
+    """
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """What sends requests."""
+        if self._session is None:
+            self._session = _session(aiohttp.TCPConnector(keepalive_timeout=KEPT_OPEN_SECONDS))
+        return self._session
+
+    async def close(self) -> None:
+        """Close them all."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def _session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+    )
+
+
+async def post(
+    url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float, lines: Lines
+) -> int:
     """Send `body` and give the status of the answer; its content is read and forgotten.
 
     A redirect is an answer like any other. Raises ConnectionError when nobody answers and
     TimeoutError when it takes longer than `timeout_seconds` in all.
     """
-    async with _asked("POST", url, body, headers, timeout_seconds) as response:
+    async with _asked("POST", url, body, headers, timeout_seconds, lines) as response:
         await _discard(response)
         return response.status
 
@@ -53,28 +93,28 @@ async def call(
     goes to `fetch`. Raises TooLong, ConnectionError, TimeoutError.
     """
     plain = {"Accept-Encoding": "identity", **headers}
-    async with _asked(method, url, body, plain, timeout_seconds) as response:
+    async with (
+        Lines() as lines,
+        _asked(method, url, body, plain, timeout_seconds, lines) as response,
+    ):
         return Fetched(response.status, await _read(response, bytes_max))
 
 
 @asynccontextmanager
 async def _asked(
-    method: str, url: str, body: bytes | None, headers: Mapping[str, str], timeout_seconds: float
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    timeout_seconds: float,
+    lines: Lines,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     assert_no_transaction(f"a request to {url}")
     timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS)
     try:
-        async with (
-            aiohttp.ClientSession(
-                timeout=timeout,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                trust_env=False,
-            ) as session,
-            session.request(
-                method, url, data=body, headers=dict(headers), allow_redirects=False
-            ) as response,
-        ):
+        async with lines.session.request(
+            method, url, data=body, headers=dict(headers), allow_redirects=False, timeout=timeout
+        ) as response:
             yield response
     except TimeoutError:
         raise  # aiohttp's are ClientErrors too
@@ -102,15 +142,14 @@ async def fetch(url: str, *, timeout_seconds: float, bytes_max: int) -> Fetched:
     timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS)
     try:
         async with (
-            aiohttp.ClientSession(
-                timeout=timeout,
-                connector=aiohttp.TCPConnector(resolver=_PublicResolver(), use_dns_cache=False),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                trust_env=False,
+            _session(
+                aiohttp.TCPConnector(resolver=_PublicResolver(), use_dns_cache=False)
             ) as session,
             session.get(
-                url, headers={"Accept-Encoding": "identity"}, allow_redirects=False
+                url,
+                headers={"Accept-Encoding": "identity"},
+                allow_redirects=False,
+                timeout=timeout,
             ) as response,
         ):
             body = await _read(response, bytes_max) if response.status == 200 else b""

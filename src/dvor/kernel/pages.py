@@ -126,6 +126,7 @@ class Templates:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,  # asking the file of each template cost a tenth of drawing it
             extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
         )
         install: Any = self.environment

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -23,6 +24,8 @@ LEEWAY = timedelta(seconds=30)
 """How far the clocks of two machines may differ."""
 SIZE_MAX = 4096
 """Characters of a token; a longer one is not looked at."""
+PROVEN_MAX = 10_000
+"""Tokens whose signature is remembered as good: it stays so while its key is asked about."""
 _HEADER = {"alg", "typ", "kid"}
 _REQUIRED = ["iss", "aud", "sub", "exp", "iat", "jti", "sid"]
 
@@ -90,17 +93,24 @@ def kid(token: str) -> str:
 
 def verify(
     token: str, key: Ed25519PublicKey, *, issuer: str, audience: str, now: datetime
-) -> dict[str, Any]:
+) -> Mapping[str, Any]:
     """What a token says, once its signature, issuer, audience and time hold. Raises BadToken."""
+    claims = _proven(token, key.public_bytes_raw(), issuer, audience)
+    _check_times(claims, now)
+    return claims
+
+
+@lru_cache(maxsize=PROVEN_MAX)
+def _proven(token: str, key: bytes, issuer: str, audience: str) -> Mapping[str, Any]:
     kid(token)
     try:
-        claims = jwt.decode(
+        return jwt.decode(
             token,
-            key,
+            Ed25519PublicKey.from_public_bytes(key),
             algorithms=[ALGORITHM],
             audience=audience,
             issuer=issuer,
-            # Times are compared below: PyJWT reads the real clock, we go by the virtual one.
+            # Times are compared each time, and PyJWT reads the real clock: we go by the virtual one.
             options={
                 "require": _REQUIRED,
                 "verify_exp": False,
@@ -110,8 +120,6 @@ def verify(
         )
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as problem:
         raise BadToken(str(problem)) from problem
-    _check_times(claims, now)
-    return claims
 
 
 def _check_times(claims: Mapping[str, Any], now: datetime) -> None:

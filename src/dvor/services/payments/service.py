@@ -33,7 +33,7 @@ from dvor.contracts.payments import (
     UnknownPayment,
     UnknownWebhook,
 )
-from dvor.kernel import clock
+from dvor.kernel import clock, outbound
 from dvor.kernel.batch import GroupCommit, reader, writer
 from dvor.kernel.caller import Role, current, require_role, require_service, require_user
 from dvor.kernel.config import BadConfiguration, Settings
@@ -83,6 +83,8 @@ class PaymentsService:
         self._requested = GroupCommit(db, "payments.requested", queue_max=WAITING_MAX)
         self._asked = GroupCommit(db, "payments.asked", queue_max=WAITING_MAX)
         self._heard = writer(partial(webhook_queries.note_events, db), queue_max=WAITING_MAX)
+        self.lines = outbound.Lines()
+        """To those who hear of payments."""
         self.deliveries = Deliveries(db, "webhook_deliveries")
         self.bank = Simulator(db, settings)
         self.providers = _providers(self.bank, settings)
@@ -292,6 +294,7 @@ class PaymentsService:
         await self.settlement.close()
         await self.bank.close()
         await self.deliveries.close()
+        await self.lines.close()
 
     async def balances(self) -> Balances:
         return await self.earnings.balances()

@@ -56,7 +56,7 @@ async def deliver_webhook(service: "PaymentsService", work: DeliverWebhook) -> N
     headers = webhooks.sign(newest, str(work.webhook_id), clock.now(), body)
     headers["content-type"] = "application/json"
     points.reached("webhook.before_post")
-    answer, delivered = await _post(service.settings.webhook_url, body, headers)
+    answer, delivered = await _post(service, service.settings.webhook_url, body, headers)
     points.reached("webhook.after_post")
     await service.deliveries.tried(work.webhook_id, answer, taken=delivered)
     points.reached("webhook.after_marking")
@@ -71,16 +71,20 @@ async def send_bank_webhook(service: "PaymentsService", work: BankWebhook) -> No
     if row is None or (row["delivered_at"] is not None and not work.copy_number):
         return
     headers = service.bank.sign(str(work.webhook_id), row["body"])
-    answer, delivered = await _post(service.settings.bank_webhook_url, row["body"], headers)
+    answer, delivered = await _post(
+        service, service.settings.bank_webhook_url, row["body"], headers
+    )
     await service.bank.deliveries.tried(work.webhook_id, answer, taken=delivered)
     if not delivered:
         raise NotDelivered(answer)
 
 
-async def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[str, bool]:
+async def _post(
+    service: "PaymentsService", url: str, body: bytes, headers: dict[str, str]
+) -> tuple[str, bool]:
     """What was answered, and whether it was yes."""
     try:
-        status = await outbound.post(url, body, headers, ANSWER_TIMEOUT_SECONDS)
+        status = await outbound.post(url, body, headers, ANSWER_TIMEOUT_SECONDS, service.lines)
     except (ConnectionError, TimeoutError) as problem:
         return f"{type(problem).__name__}: {problem}"[:500], False
     return str(status), 200 <= status < 300
