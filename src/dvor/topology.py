@@ -64,7 +64,7 @@ def running(settings: Settings):  # noqa: ANN201 - an async context manager givi
     return process.running(assemble(settings))
 
 
-ACCEPTED_AT_ONCE = 16
+ACCEPTED_AT_ONCE = 32
 """Connections that a process takes in one turn of its loop."""
 
 
