@@ -32,7 +32,10 @@ _PARKED_AGGREGATES = "SELECT aggregate FROM parked_messages WHERE aggregate = AN
 
 
 class Consumer:
-    """Applies events to one service's tables: each once, a batch in one transaction."""
+    """Applies events to one service's tables: each once, a batch in one transaction.
+
+    `turn`: awaited before a batch; none where it is in a hurry.
+    """
 
     def __init__(
         self,
@@ -40,8 +43,10 @@ class Consumer:
         broker: Broker,
         handlers: Mapping[type[Event], Handler],
         settings: Settings,
+        turn: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._db = database
+        self._turn = turn
         self._broker = broker
         self._handlers = {cls.wire_name: (cls, handler) for cls, handler in handlers.items()}
         self._settings = settings
@@ -62,6 +67,8 @@ class Consumer:
     async def _follow(self, source: str) -> None:
         hint = self._hints[source]
         while True:
+            if self._turn:
+                await self._turn()
             hint.clear()
             try:
                 taken = await self.take_batch(source)

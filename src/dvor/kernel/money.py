@@ -1,6 +1,7 @@
 """Money: whole minor units and a currency. Never a float."""
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated
 
 from babel.numbers import (
@@ -12,6 +13,9 @@ from babel.numbers import (
 from pydantic import Field
 
 from dvor.kernel.messages import Message, Minor
+
+SHOWN_MAX = 10_000
+"""Amounts whose spelling is remembered: the same ones stand on page after page."""
 
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 """An ISO 4217 code."""
@@ -46,11 +50,16 @@ def shown_signed(amount: int, currency: str, language: str, *, plus: bool = True
 
 def shown(money: Money, language: str) -> str:
     """As people write it: `12 345,60 ₽` in Russian, `₽12,345.60` in English; whole amounts bare."""
-    digits = get_currency_precision(money.currency)
-    bare = money.amount % 10**digits == 0
+    return _shown(money.amount, money.currency, language)
+
+
+@lru_cache(maxsize=SHOWN_MAX)
+def _shown(amount: int, currency: str, language: str) -> str:
+    digits = get_currency_precision(currency)
+    bare = amount % 10**digits == 0
     pattern = "#,##0" if bare else f"#,##0.{'0' * digits}"
-    number = format_decimal(decimal(money), pattern, locale=language)
-    symbol = "₽" if money.currency == "RUB" else get_currency_symbol(money.currency, language)
+    number = format_decimal(signed_decimal(amount, currency), pattern, locale=language)
+    symbol = "₽" if currency == "RUB" else get_currency_symbol(currency, language)
     return f"{number}\u00a0{symbol}" if language == "ru" else f"{symbol}{number}"
 
 

@@ -135,14 +135,15 @@ class Process:
             Timer("forget_answers", lambda _: self._forget_answers(database), 3600),
             Timer("outbox_age", lambda _: _observe_outbox(database), 5),
         )
+        turn = self.gate.calm if service.patient else None
         runner = self.runners[service.name] = Runner(
-            service.name, implementation, database, self.settings, service.tasks, timers
+            service.name, implementation, database, self.settings, service.tasks, timers, turn
         )
         hints["dvor_tasks"] = runner.notice
         self._loop(runner.run())
         if service.handlers:
             consumer = self.consumers[service.name] = Consumer(
-                database, self.broker, service.handlers, self.settings
+                database, self.broker, service.handlers, self.settings, turn
             )
             self._loop(consumer.run())
             self._loop(self.broker.watch(consumer.notice))

@@ -120,7 +120,10 @@ RETURNING epoch
 
 
 class Runner:
-    """Runs one service's tasks and timers in this process (`inline`)."""
+    """Runs one service's tasks and timers in this process (`inline`).
+
+    `turn`: awaited before tasks are claimed; none where they are in a hurry.
+    """
 
     def __init__(
         self,
@@ -130,6 +133,7 @@ class Runner:
         settings: Settings,
         tasks: tuple[Task, ...],
         timers: tuple[Timer, ...],
+        turn: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._service = service
         self._implementation = implementation
@@ -137,6 +141,7 @@ class Runner:
         self._settings = settings
         self._tasks: Mapping[str, Task] = {task.name: task for task in tasks}
         self._timers = timers
+        self._turn = turn
         self._hint = asyncio.Event()
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._holder = new()
@@ -166,6 +171,8 @@ class Runner:
 
     async def _run_tasks(self) -> None:
         while True:
+            if self._turn:
+                await self._turn()
             self._hint.clear()
             try:
                 busy = await self.run_due()

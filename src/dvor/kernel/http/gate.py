@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from dvor.kernel.batch import Busy
+
+PATIENCE_SECONDS = 3.0
+"""How long work that is in no hurry lets others go first, at most."""
 
 
 class Gate:
@@ -19,18 +22,35 @@ class Gate:
         self._places = asyncio.Semaphore(at_once)
         self._waiting = 0
         self._waiting_max = waiting_max
+        self._nobody_waits = asyncio.Event()
+        self._nobody_waits.set()
 
     @asynccontextmanager
     async def passed(self) -> AsyncIterator[None]:
         """Within, the request has a place. Raises Busy where too many wait for one already."""
-        if self._places.locked() and self._waiting >= self._waiting_max:
-            raise Busy
-        self._waiting += 1
-        try:
+        if self._places.locked():
+            await self._wait()
+        else:
             await self._places.acquire()
-        finally:
-            self._waiting -= 1
         try:
             yield
         finally:
             self._places.release()
+
+    async def _wait(self) -> None:
+        if self._waiting >= self._waiting_max:
+            raise Busy
+        self._waiting += 1
+        self._nobody_waits.clear()
+        try:
+            await self._places.acquire()
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._nobody_waits.set()
+
+    async def calm(self) -> None:
+        """When no request waits for a place, or when that took too long: for work in no hurry."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._nobody_waits.wait()

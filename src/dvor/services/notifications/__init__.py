@@ -15,4 +15,5 @@ SERVICE = Service(
     routers=(router,),
     handlers=HANDLERS,
     tasks=(send_mail,),
+    patient=True,
 )
