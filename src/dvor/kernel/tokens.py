@@ -25,7 +25,7 @@ LEEWAY = timedelta(seconds=30)
 SIZE_MAX = 4096
 """Characters of a token; a longer one is not looked at."""
 PROVEN_MAX = 10_000
-"""Tokens whose signature is remembered as good: it stays so while its key is asked about."""
+"""Tokens whose header, and signature by a key, are remembered as good: they stay so."""
 _HEADER = {"alg", "typ", "kid"}
 _REQUIRED = ["iss", "aud", "sub", "exp", "iat", "jti", "sid"]
 
@@ -76,6 +76,7 @@ def sign(claims: Mapping[str, Any], key: SigningKey) -> str:
     )
 
 
+@lru_cache(maxsize=PROVEN_MAX)
 def kid(token: str) -> str:
     """Which key a token says it is signed with. Raises BadToken unless its header is like ours."""
     if len(token) > SIZE_MAX:
