@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 from dvor.kernel.batch import Busy
 
-PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 5.0
 """How long work that is in no hurry lets others go first, at most."""
 
 
