@@ -25,7 +25,8 @@ LEEWAY = timedelta(seconds=30)
 SIZE_MAX = 4096
 """Characters of a token; a longer one is not looked at."""
 PROVEN_MAX = 10_000
-"""Tokens whose header, and signature by a key, are remembered as good: they stay so."""
+"""Tokens whose signature by a key is remembered as good: it stays so."""
+HEADERS_MAX = 100
 _HEADER = {"alg", "typ", "kid"}
 _REQUIRED = ["iss", "aud", "sub", "exp", "iat", "jti", "sid"]
 
@@ -76,13 +77,18 @@ def sign(claims: Mapping[str, Any], key: SigningKey) -> str:
     )
 
 
-@lru_cache(maxsize=PROVEN_MAX)
 def kid(token: str) -> str:
     """Which key a token says it is signed with. Raises BadToken unless its header is like ours."""
     if len(token) > SIZE_MAX:
         raise BadToken("too long")
+    return _kid(token.partition(".")[0])
+
+
+@lru_cache(maxsize=HEADERS_MAX)
+def _kid(segment: str) -> str:
+    """The same by the header alone, which all tokens of a key have in common."""
     try:
-        header = jwt.get_unverified_header(token)
+        header = jwt.get_unverified_header(f"{segment}.e30.")
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as problem:
         raise BadToken(f"no token: {problem}") from problem
     if header.keys() != _HEADER or header["alg"] != ALGORITHM or header["typ"] != TYPE:

@@ -2,6 +2,7 @@
 
 import os
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -35,6 +36,7 @@ from dvor.contracts.identity import (
     WeakPassword,
 )
 from dvor.kernel import clock, telemetry, tokens
+from dvor.kernel.batch import reader
 from dvor.kernel.caller import Caller, Role, current, require_role, require_service, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record
@@ -51,6 +53,10 @@ from dvor.services.identity.threads import Threads
 LOG = telemetry.log("identity")
 
 
+WAITING_MAX = 5000
+"""So many may wait for their session to be read."""
+
+
 class IdentityService(contract.Identity):
     """Accounts, sessions and tokens, in one database."""
 
@@ -64,10 +70,16 @@ class IdentityService(contract.Identity):
         self._pictures = Threads(at_once=1, waiting_max=50)
         self.idle = timedelta(seconds=settings.session_idle_seconds)
         self._touch_after = min(rules.TOUCH_AFTER, self.idle / 10)
+        read = partial(session_queries.api_sessions, db, touch_after=self._touch_after)
+        self._sessions = reader(read, queue_max=WAITING_MAX)
 
     async def start(self) -> None:
         """Have a signing key that all processes share."""
         await self.keyring.renew()
+
+    async def stop(self) -> None:
+        """Answer those who wait."""
+        await self._sessions.close()
         await self._passwords.prepare()
 
     # Accounts
@@ -345,9 +357,8 @@ class IdentityService(contract.Identity):
         except (tokens.BadToken, ValueError, AttributeError) as problem:
             LOG.info("access token refused", problem=str(problem))
             raise SessionEnded from problem
-        return await self._caller(
-            await session_queries.api_session(self.db, session_id, user_id, self._touch_after)
-        )
+        row = (await self._sessions.ask([session_id])).get(session_id)
+        return await self._caller(row if row and row["user_id"] == user_id else None)
 
     async def keys(self) -> KeySet:
         """The public keys of access tokens."""

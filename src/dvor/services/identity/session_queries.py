@@ -53,21 +53,21 @@ async def browser_session(
     )
 
 
-async def api_session(
-    db: Connection, session_id: UUID, user_id: UUID, touch_after: timedelta
-) -> Record | None:
-    """Who holds a live API session now."""
-    return await db.fetchrow(
+async def api_sessions(
+    db: Connection, session_ids: Sequence[UUID], touch_after: timedelta
+) -> dict[UUID, Record]:
+    """Who holds these API sessions, those that live now."""
+    rows = await db.fetch(
         """
-        SELECT s.id, s.user_id, u.roles, u.language, s.used_at < dvor_now() - $3::interval AS stale
+        SELECT s.id, s.user_id, u.roles, u.language, s.used_at < dvor_now() - $2::interval AS stale
         FROM sessions s JOIN users u ON u.id = s.user_id
-        WHERE s.id = $1 AND s.user_id = $2 AND s.kind = 'api' AND s.expires_at > dvor_now()
+        WHERE s.id = ANY($1::uuid[]) AND s.kind = 'api' AND s.expires_at > dvor_now()
           AND NOT u.blocked
         """,
-        session_id,
-        user_id,
+        session_ids,
         touch_after,
     )
+    return {row["id"]: row for row in rows}
 
 
 async def touch_session(db: Connection, session_id: UUID) -> None:
