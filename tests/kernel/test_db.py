@@ -8,8 +8,8 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from dvor.kernel import clock
-from dvor.kernel.db import Contended, assert_no_transaction, follow_clock, shift_clock, translated
+from dvor.kernel import clock, virtual_clock
+from dvor.kernel.db import Contended, assert_no_transaction, translated
 from dvor.kernel.errors import Conflict, Unavailable
 from tests.kernel.conftest import OpenDatabase
 
@@ -86,11 +86,11 @@ class TestVirtualClock:
     async def test_sql_and_python_agree(self, database: OpenDatabase) -> None:
         db = await database("orders")
         try:
-            await shift_clock([db], timedelta(days=-400))
+            await virtual_clock.move([db], timedelta(days=-400))
             told = await db.fetchval("SELECT dvor_now()")
             assert abs(told - clock.now()) < timedelta(seconds=5)
             clock.follow(timedelta())
-            await follow_clock(db)
+            await virtual_clock.follow(db)
             assert clock.shift() == timedelta(days=-400)
         finally:
             clock.follow(timedelta())

@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import Field
 
 from dvor.kernel.errors import Forbidden, Unauthenticated
+from dvor.kernel.ids import derived, new
 from dvor.kernel.messages import Message
 
 
@@ -101,3 +102,14 @@ def require_service(*names: str) -> str:
     if service not in names:
         raise Forbidden
     return service
+
+
+def caller_key(*parts: object) -> UUID:
+    """The identifier of what a request creates: the same request gets the same identifier.
+
+    Without an idempotency key every call creates something new.
+    """
+    caller = current()
+    if caller.key is None:
+        return new()
+    return derived(caller.user_id, caller.key, *parts)

@@ -17,7 +17,7 @@ def shift() -> timedelta:
 
 
 def follow(amount: timedelta) -> None:
-    """Take over a shift that the database holds. Only `kernel.db.shift_clock` moves the clock."""
+    """Take over a shift that the database holds. Only `virtual_clock.move` moves the clock."""
     global _shift  # noqa: PLW0603 - one clock a process is the point of this module
     _shift = amount
 

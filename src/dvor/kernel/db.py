@@ -5,15 +5,13 @@ import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import Context, ContextVar
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-from uuid import UUID
 
 import asyncpg
 from pydantic_core import from_json, to_json
 
-from dvor.kernel import clock, journal, points, telemetry
-from dvor.kernel.caller import current
+from dvor.kernel import journal, points, telemetry
 from dvor.kernel.config import Settings
 from dvor.kernel.errors import Invalid, Refusal, Unavailable
 from dvor.kernel.events import Event
@@ -140,9 +138,7 @@ class Tx:
         await self._connection.executemany(sql, rows)
 
     async def shared(self, work: "Callable[[Tx], Awaitable[Answer]]", context: Context) -> Answer:
-        """Do one of several works within this transaction, with the caller and the trace of who
-        asked for it in `context`.
-        """
+        """Do one of several works, with the caller and the trace of who asked for it (`context`)."""
         given = [
             (variable, variable.set(value))
             for variable, value in context.items()
@@ -258,9 +254,7 @@ class Database:
         self._settings = settings
         self._pool: Any = None
         self._at_hand: list[Any] = []
-        """Connections of the pool that nobody uses: its own way out and in costs a task and a timer
-        each time, twice as much as a statement.
-        """
+        """Of the pool, in use by nobody: its own way out and in costs twice as much as a statement."""
         self._waiting = 0
         """So many wait for the pool, which closing does, too."""
 
@@ -284,8 +278,7 @@ class Database:
                     ),
                     "timezone": "UTC",
                     "jit": "off",
-                    # Statements are written so that one plan serves all their parameters: planning
-                    # them anew each time was an eighth of the server's work for an order.
+                    # One plan serves all parameters: planning anew was an eighth of an order.
                     "plan_cache_mode": "force_generic_plan",
                 },
             )
@@ -428,23 +421,6 @@ async def _wholly(connection: Any, work: Awaitable[None]) -> None:
         raise
 
 
-async def follow_clock(database: Database) -> None:
-    """Take over the virtual clock's shift as this database holds it."""
-    shift = await database.fetchval("SELECT shift FROM virtual_clock")
-    clock.follow(shift or timedelta())
-
-
-async def shift_clock(databases: Sequence[Database], shift: timedelta) -> None:
-    """Move the virtual clock of these databases, and this process, to real time plus `shift`."""
-    for database in databases:
-        await database.execute(
-            "WITH moved AS (UPDATE virtual_clock SET shift = $1 RETURNING shift)"
-            " SELECT pg_notify('dvor_clock', '') FROM moved",
-            shift,
-        )
-    clock.follow(shift)
-
-
 async def create_database(url: str) -> None:
     """Create the database that `url` names where it does not exist."""
     server, _, rest = url.rpartition("/")
@@ -471,14 +447,3 @@ async def raw_connection(url: str) -> AsyncIterator[Any]:
     finally:
         with suppress(TimeoutError):  # cut, then
             await connection.close(timeout=2)
-
-
-def caller_key(*parts: object) -> UUID:
-    """The identifier of what a request creates: the same request gets the same identifier.
-
-    Without an idempotency key every call creates something new.
-    """
-    caller = current()
-    if caller.key is None:
-        return new()
-    return derived(caller.user_id, caller.key, *parts)

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from dvor.kernel import db, idempotency, rpc, telemetry
+from dvor.kernel import idempotency, rpc, telemetry, virtual_clock
 from dvor.kernel.brokers import LocalBroker, broker
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
@@ -105,7 +105,7 @@ class Process:
             self._databases[service.name] = database
             self._keys[service.name] = idempotency.Keys(database, self.settings)
         if self.here:
-            await db.follow_clock(next(iter(self._databases.values())))
+            await virtual_clock.follow(next(iter(self._databases.values())))
             await self.broker.open()
         for service in self.here:
             calls = {
@@ -158,7 +158,7 @@ class Process:
 
     def _clock_moved(self, _payload: str) -> None:
         database = next(iter(self._databases.values()))
-        self._loop(db.follow_clock(database))
+        self._loop(virtual_clock.follow(database))
 
     async def _forget_answers(self, database: Database) -> None:
         await idempotency.forget(database, self.settings.idempotency_kept_days)
@@ -220,7 +220,7 @@ class Process:
 
     async def shift_clock(self, shift: timedelta) -> None:
         """Move the virtual clock to real time plus `shift`."""
-        await db.shift_clock(list(self._databases.values()), shift)
+        await virtual_clock.move(list(self._databases.values()), shift)
 
     def wind_down(self) -> None:
         """The process will close: implementations let go of calls that wait for news."""

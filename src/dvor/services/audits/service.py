@@ -9,9 +9,9 @@ from dvor.audit import Report, audit
 from dvor.audit.looking import DATABASES
 from dvor.contracts.audits import AuditFinding, AuditReport, AuditStatus
 from dvor.kernel import caller, ids, telemetry
-from dvor.kernel.caller import Role
+from dvor.kernel.caller import Role, caller_key
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Database, Record, caller_key, raw_connection
+from dvor.kernel.db import Database, Record, raw_connection
 from dvor.kernel.tasks import lease
 from dvor.services.audits import queries, rules
 from dvor.services.audits.tasks import Look, look_now

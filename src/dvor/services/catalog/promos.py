@@ -13,8 +13,8 @@ from dvor.contracts.promos import (
     PromoTaken,
     UnknownPromo,
 )
-from dvor.kernel.caller import Role, current, require_role
-from dvor.kernel.db import Database, caller_key
+from dvor.kernel.caller import Role, caller_key, current, require_role
+from dvor.kernel.db import Database
 from dvor.kernel.errors import InvalidFields
 from dvor.services.catalog import promo_queries as queries
 

@@ -28,9 +28,9 @@ from dvor.contracts.pricing import Tax
 from dvor.contracts.promos import Promo, PromoDraft, PromoPage, PromoSearch
 from dvor.kernel import clock, ids
 from dvor.kernel.batch import reader
-from dvor.kernel.caller import Role, current, require_role, require_user
+from dvor.kernel.caller import Role, caller_key, current, require_role, require_user
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Database, Tx, caller_key
+from dvor.kernel.db import Database, Tx
 from dvor.kernel.errors import Forbidden
 from dvor.services.catalog import pricing, promo_queries, promos, queries, rules, searches
 from dvor.services.catalog.lists import CachedLists

@@ -23,7 +23,8 @@ from dvor.contracts.calendars import (
 from dvor.contracts.closures import Shortfall
 from dvor.contracts.inventory import UnknownSupply
 from dvor.kernel import clock, ids, outbound
-from dvor.kernel.db import Database, Record, Tx, caller_key
+from dvor.kernel.caller import caller_key
+from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.periods import DateRange
 from dvor.services.inventory import calendar_queries, closure_queries, closure_rules, ical, queries
 from dvor.services.inventory.closures import ClosureDesk

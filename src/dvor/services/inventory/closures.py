@@ -15,8 +15,9 @@ from dvor.contracts.closures import (
 )
 from dvor.contracts.inventory import UnknownSupply
 from dvor.kernel import clock, ids
+from dvor.kernel.caller import caller_key
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Database, Tx, caller_key
+from dvor.kernel.db import Database, Tx
 from dvor.kernel.periods import DateRange
 from dvor.services.inventory import closure_queries, closure_rules, queries, waiting_queries
 from dvor.services.inventory.closure_queries import ALL_SLOTS_END

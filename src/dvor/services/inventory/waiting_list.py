@@ -21,9 +21,9 @@ from dvor.contracts.waiting import (
     WaitsForAnySeats,
 )
 from dvor.kernel import clock
-from dvor.kernel.caller import current, require_user
+from dvor.kernel.caller import caller_key, current, require_user
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Database, Record, Tx, caller_key
+from dvor.kernel.db import Database, Record, Tx
 from dvor.services.inventory import (
     hold_queries,
     queries,

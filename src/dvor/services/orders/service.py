@@ -36,9 +36,9 @@ from dvor.contracts.orders import (
 from dvor.contracts.payments import Payment, Payments, Webhook
 from dvor.kernel import clock, ids, webhooks
 from dvor.kernel.batch import GroupCommit, reader
-from dvor.kernel.caller import Role, current, require_role, require_user
+from dvor.kernel.caller import Role, caller_key, current, require_role, require_user
 from dvor.kernel.config import Settings
-from dvor.kernel.db import Database, Record, Tx, caller_key
+from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.tasks import hinted
 from dvor.services.orders import change_queries, changes, queries, rules, saga_queries, views

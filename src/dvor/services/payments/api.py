@@ -31,7 +31,7 @@ from dvor.contracts.payments import (
     SentWebhooks,
 )
 from dvor.kernel import clock
-from dvor.kernel.db import caller_key
+from dvor.kernel.caller import caller_key
 from dvor.kernel.errors import InvalidFields, Unavailable
 from dvor.kernel.http import api_router, contract, page_router
 from dvor.kernel.http.front import TooLarge

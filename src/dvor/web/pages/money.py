@@ -12,8 +12,7 @@ from dvor.contracts.identity import Identity
 from dvor.contracts.orders import Orders, OrderSearch, Viewpoint
 from dvor.contracts.payments import Payments
 from dvor.kernel import caller, clock
-from dvor.kernel.caller import Role
-from dvor.kernel.db import caller_key
+from dvor.kernel.caller import Role, caller_key
 from dvor.kernel.http import contract
 from dvor.kernel.messages import PageRequest
 from dvor.kernel.money import signed_decimal
