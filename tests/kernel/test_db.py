@@ -4,12 +4,19 @@ import asyncio
 import contextvars
 import random
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
 
 from dvor.kernel import clock, virtual_clock
-from dvor.kernel.db import Contended, assert_no_transaction, translated
+from dvor.kernel.db import (
+    Contended,
+    Database,
+    assert_no_transaction,
+    raw_connection,
+    translated,
+)
 from dvor.kernel.errors import Conflict, Unavailable
 from tests.kernel.conftest import OpenDatabase
 
@@ -75,6 +82,65 @@ class TestTransaction:
         )
         assert open_ == 0
         await asyncio.gather(*(write() for _ in range(8)))
+
+
+class TestConnections:
+    async def test_whoever_waits_gets_one_that_is_given_back(self, database: OpenDatabase) -> None:
+        db = await database("orders", database_pool=2)
+
+        async def long(number: int) -> int:
+            async with db.tx() as tx:
+                await tx.execute("SELECT pg_sleep(0.01)")
+                return await tx.fetchval("SELECT $1::int", number)
+
+        async def short(number: int) -> int:
+            return await db.fetchval("SELECT $1::int", number)
+
+        await short(0)  # one is at hand
+        found = await asyncio.gather(*(long(n) if n % 2 else short(n) for n in range(40)))
+        assert found == list(range(40))
+
+    async def test_one_that_was_cut_meanwhile_is_not_used(self, database: OpenDatabase) -> None:
+        db = await database("orders", database_pool=2)
+        mine = await db.fetchval("SELECT pg_backend_pid()")
+        async with raw_connection(db._url) as other:
+            await other.execute("SELECT pg_terminate_backend($1)", mine)
+        await asyncio.sleep(0.1)
+        assert await db.fetchval("SELECT pg_backend_pid()") != mine
+
+    async def test_one_left_in_the_middle_of_beginning_is_cut(
+        self, database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        db = await database("orders", database_pool=1)
+        mine = await db.fetchval("SELECT pg_backend_pid()")
+
+        async def slow(transaction: Any) -> None:
+            await transaction._connection.execute("BEGIN")
+            await asyncio.sleep(30)
+
+        with monkeypatch.context() as broken:
+            broken.setattr(asyncpg.transaction.Transaction, "start", slow)
+            begun = asyncio.create_task(_begin(db))
+            await asyncio.sleep(0.1)
+            begun.cancel()
+            await asyncio.gather(begun, return_exceptions=True)
+        assert await db.fetchval("SELECT pg_backend_pid()") != mine
+
+    async def test_closing_takes_those_at_hand_and_those_in_use(
+        self, database: OpenDatabase
+    ) -> None:
+        db = await database("orders", database_pool=2)
+        await db.fetchval("SELECT 1")
+        slow = asyncio.create_task(db.fetchval("SELECT 1 FROM pg_sleep(0.2)"))
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(10):
+            await db.close()
+        assert await slow == 1
+
+
+async def _begin(db: Database) -> None:
+    async with db.tx():
+        pass
 
 
 def _fresh() -> contextvars.Context:

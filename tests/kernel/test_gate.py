@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from dvor.kernel.batch import Busy
+from dvor.kernel.http import gate
 from dvor.kernel.http.gate import Gate
 
 
@@ -67,3 +68,37 @@ class TestGate:
         assert crowd.inside == [1, 3]
         crowd.go.set()
         await asyncio.gather(first, second, third, return_exceptions=True)
+
+
+class TestCalm:
+    async def test_work_in_no_hurry_waits_for_those_who_wait(self) -> None:
+        crowd = Crowd(Gate(1, 10))
+        await crowd.gate.calm()
+        tasks = await crowd.arrive(1)
+        await crowd.gate.calm()  # somebody is inside, nobody waits
+        tasks += await crowd.arrive(2)
+        patient = asyncio.create_task(crowd.gate.calm())
+        await asyncio.sleep(0.01)
+        assert not patient.done()
+        crowd.go.set()
+        await patient
+        assert crowd.inside == [1, 2]
+        await asyncio.gather(*tasks)
+
+    async def test_but_not_for_ever(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(gate, "PATIENCE_SECONDS", 0.01)
+        crowd = Crowd(Gate(1, 10))
+        tasks = await crowd.arrive(1, 2)
+        await crowd.gate.calm()
+        assert crowd.inside == [1]
+        crowd.go.set()
+        await asyncio.gather(*tasks)
+
+    async def test_who_gives_up_is_not_waited_for(self) -> None:
+        crowd = Crowd(Gate(1, 10))
+        inside, waiting = await crowd.arrive(1, 2)
+        waiting.cancel()
+        await crowd.gate.calm()
+        assert crowd.inside == [1]
+        inside.cancel()
+        await asyncio.gather(inside, waiting, return_exceptions=True)

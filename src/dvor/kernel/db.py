@@ -1,7 +1,6 @@
 """PostgreSQL: pools, transactions, and what is written with them. The only door to asyncpg."""
 
 import asyncio
-import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import Context, ContextVar
@@ -231,7 +230,7 @@ def changed(status: str) -> int:
 
 
 async def _keep(_connection: Any) -> None:
-    """Nothing is set per session here: resetting it each time was a third of all statements."""
+    """Nothing is set per session: resetting it each time was a third of all statements."""
 
 
 async def _prepare(connection: Any) -> None:
@@ -255,8 +254,7 @@ class Database:
         self._pool: Any = None
         self._at_hand: list[Any] = []
         """Of the pool, in use by nobody: its own way out and in costs twice as much as a statement."""
-        self._waiting = 0
-        """So many wait for the pool, which closing does, too."""
+        self._waiting = 0  # for the pool, as closing does, too
 
     async def open(self) -> None:
         """Connect. Raises Unavailable where the server cannot be reached."""
@@ -306,7 +304,7 @@ class Database:
             except BaseException:
                 await self._pool.release(held)
                 raise
-            if self._waiting or len(self._at_hand) >= AT_HAND_MAX or held.is_closed():
+            if self._waiting or len(self._at_hand) >= AT_HAND_MAX or not _open(held):
                 await self._pool.release(held)
             else:
                 self._at_hand.append(held)
@@ -314,7 +312,7 @@ class Database:
     async def _take(self) -> Any:
         while self._at_hand:
             held = self._at_hand.pop()
-            if not held.is_closed():
+            if _open(held):
                 return held
             await self._pool.release(held)
         self._waiting += 1
@@ -393,7 +391,9 @@ class Database:
                 connection = await asyncpg.connect(self._url)
                 try:
                     lost = asyncio.get_running_loop().create_future()
-                    connection.add_termination_listener(functools.partial(_lost, lost))
+                    connection.add_termination_listener(
+                        lambda _, lost=lost: lost.done() or lost.set_result(None)
+                    )
                     for channel, hint in hints.items():
                         await connection.add_listener(
                             channel, lambda _c, _p, _n, payload, hint=hint: hint(str(payload))
@@ -405,15 +405,15 @@ class Database:
                 await asyncio.sleep(self._settings.poll_seconds)
 
 
-def _lost(future: asyncio.Future[None], _connection: Any) -> None:
-    if not future.done():
-        future.set_result(None)
+def _open(held: Any) -> bool:
+    try:
+        return not held.is_closed()
+    except asyncpg.InterfaceError:  # taken back when the server closed it
+        return False
 
 
 async def _wholly(connection: Any, work: Awaitable[None]) -> None:
-    """Begin, commit or roll back. A connection left in between is cut: its server then undoes what
-    was not committed, and nobody gets it with somebody else's transaction open.
-    """
+    """Begin, commit or roll back; a connection left in between is cut, and its server undoes it."""
     try:
         await work
     except asyncio.CancelledError:
