@@ -98,7 +98,7 @@ class TestIdempotencyKeys:
     def test_the_key_of_a_guest_is_no_other_guests(self) -> None:
         def principal(guest: str) -> str:
             headers = [(b"dvor-guest", guest.encode())] if guest else []
-            return _principal(Request({"type": "http", "headers": headers}))
+            return _principal(Request({"type": "http", "headers": headers}).headers)
 
         assert len({principal(guest) for guest in ("", "a secret", "another")}) == 3
         assert "a secret" not in principal("a secret")
