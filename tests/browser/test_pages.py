@@ -118,8 +118,15 @@ class TestForeignEyes:
     async def test_axe_would_see_grey_on_grey(self, browser: Browser, shop: Site) -> None:
         page = await browser.new_page()
         await page.goto(shop.url)
-        await page.locator("h1").evaluate("h => { h.style.color = h.style.background = '#777' }")
-        assert any("color-contrast" in found for found in await violations(page))
+        found: list[str] = []
+        for _ in range(5):  # news may draw a part of the page anew meanwhile
+            await page.locator("h1").evaluate(
+                "h => { h.style.color = h.style.background = '#777' }"
+            )
+            found = [one for one in await violations(page) if "color-contrast" in one]
+            if found:
+                break
+        assert found
         await page.close()
 
     async def test_an_english_word_would_be_found(self, browser: Browser, shop: Site) -> None:
