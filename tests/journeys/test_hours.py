@@ -24,11 +24,12 @@ async def hours(api: Api, offer_id: str, day: str) -> list[dict[str, Any]]:
 
 async def free_again(api: Api, wish: dict[str, Any]) -> dict[str, Any]:
     """The cart with what somebody gave back: another process may say for a second that it is gone."""
+    answer = await api.send("POST", "/cart/lines", wish)
     for _ in range(50):
-        answer = await api.send("POST", "/cart/lines", wish)
         if answer.status_code != 409:
             break
         await asyncio.sleep(0.2)
+        answer = await api.send("POST", "/cart/lines", wish)
     assert answer.status_code == 201, answer.text
     return answer.json()  # type: ignore[no-any-return]
 

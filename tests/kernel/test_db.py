@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from asyncpg.transaction import Transaction
 
 from dvor.kernel import clock, virtual_clock
 from dvor.kernel.db import (
@@ -119,7 +120,7 @@ class TestConnections:
             await asyncio.sleep(30)
 
         with monkeypatch.context() as broken:
-            broken.setattr(asyncpg.transaction.Transaction, "start", slow)
+            broken.setattr(Transaction, "start", slow)
             begun = asyncio.create_task(_begin(db))
             await asyncio.sleep(0.1)
             begun.cancel()

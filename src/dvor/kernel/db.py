@@ -390,15 +390,13 @@ class Database:
             try:
                 connection = await asyncpg.connect(self._url)
                 try:
-                    lost = asyncio.get_running_loop().create_future()
-                    connection.add_termination_listener(
-                        lambda _, lost=lost: lost.done() or lost.set_result(None)
-                    )
+                    lost = asyncio.Event()
+                    connection.add_termination_listener(lambda _, lost=lost: lost.set())
                     for channel, hint in hints.items():
                         await connection.add_listener(
                             channel, lambda _c, _p, _n, payload, hint=hint: hint(str(payload))
                         )
-                    await lost
+                    await lost.wait()
                 finally:
                     await connection.close(timeout=1)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
