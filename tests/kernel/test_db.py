@@ -125,6 +125,7 @@ class TestConnections:
             await asyncio.sleep(0.1)
             begun.cancel()
             await asyncio.gather(begun, return_exceptions=True)
+        assert begun.cancelled()
         assert await db.fetchval("SELECT pg_backend_pid()") != mine
 
     async def test_closing_takes_those_at_hand_and_those_in_use(

@@ -59,7 +59,7 @@ async def side_by_side(chain: Chain) -> None:
 
 async def apart(chain: Chain) -> None:
     """Nobody waits for it: the timer around the caller does not reach it."""
-    left = asyncio.create_task(chain.inner())  # type: ignore[arg-type]
+    left = asyncio.ensure_future(chain.inner())
     with suppress(DeadlineExceeded):
         await asyncio.shield(left)
 

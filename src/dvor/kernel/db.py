@@ -359,7 +359,7 @@ class Database:
                 if name:
                     points.reached(f"{name}.before_commit")
             except BaseException:
-                if connection.is_in_transaction():
+                if _open(connection) and connection.is_in_transaction():
                     await _wholly(connection, transaction.rollback())
                 raise
             else:

@@ -27,6 +27,7 @@ SIZE_MAX = 4096
 PROVEN_MAX = 10_000
 """Tokens whose signature by a key is remembered as good: it stays so."""
 HEADERS_MAX = 100
+"""Headers that are remembered as read: one for each key."""
 _HEADER = {"alg", "typ", "kid"}
 _REQUIRED = ["iss", "aud", "sub", "exp", "iat", "jti", "sid"]
 

@@ -239,3 +239,6 @@ class TestHashing:
 
     async def test_unknown_accounts_match_nothing(self) -> None:
         assert not await Passwords().matches(None, "nobody's password")
+
+    async def test_the_first_unknown_person_waits_no_longer(self, house: Any) -> None:
+        assert house.process.implementation("identity")._passwords._nobody is not None

@@ -51,8 +51,6 @@ from dvor.services.identity.proofs import Proofs
 from dvor.services.identity.threads import Threads
 
 LOG = telemetry.log("identity")
-
-
 WAITING_MAX = 5000
 """So many may wait for their session to be read."""
 
@@ -76,11 +74,11 @@ class IdentityService(contract.Identity):
     async def start(self) -> None:
         """Have a signing key that all processes share."""
         await self.keyring.renew()
+        await self._passwords.prepare()
 
     async def stop(self) -> None:
         """Answer those who wait."""
         await self._sessions.close()
-        await self._passwords.prepare()
 
     # Accounts
 

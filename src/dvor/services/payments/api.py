@@ -39,6 +39,7 @@ from dvor.kernel.messages import PageRequest
 from dvor.kernel.pages import Templates
 from dvor.kernel.webhooks import BODY_BYTES_MAX
 from dvor.services.payments import rules
+from dvor.services.payments.providers.simulator import Simulator
 from dvor.services.payments.rules import Verdict
 
 router = api_router(prefix="/payments", tags=["payments"])
@@ -50,8 +51,6 @@ Asked = Annotated[Payments, contract(Payments)]
 SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature", "stripe-signature")
 """What a provider's signature is in, or about."""
 HEADER_MAX = 2000
-SIMULATOR = "simulator"
-"""The provider whose pages are here; others have their own."""
 
 
 @router.get("")
@@ -130,7 +129,7 @@ async def show_page(pay_token: str, payments: Asked, said: str = "") -> Response
     payment = await payments.open_page(pay_token)
     if payment.status not in (PaymentStatus.REQUESTED, PaymentStatus.VOIDED):
         return RedirectResponse(payment.return_path, 303)
-    if payment.provider != SIMULATOR:
+    if payment.provider != Simulator.name:
         return _drawn(payment, said)
     if payment.action_path and payment.status is PaymentStatus.REQUESTED:
         return RedirectResponse(payment.action_path, 303)
@@ -181,7 +180,7 @@ async def show_confirmation(pay_token: str, payments: Asked) -> Response:
     From a provider's own page the payer comes back here; we ask what became of it.
     """
     payment = await payments.open_page(pay_token)
-    if payment.provider != SIMULATOR:
+    if payment.provider != Simulator.name:
         with suppress(PaymentEnded, Unavailable):  # the order's page says what became of it
             await payments.confirm_card(pay_token, True)
         return RedirectResponse(payment.return_path, 303)
@@ -211,7 +210,7 @@ def _chosen(outcome: str) -> Verdict | None:
 def _drawn(payment: Payment, said: str) -> HTMLResponse:
     now = clock.now()
     ended = payment.status is PaymentStatus.VOIDED or payment.expires_at <= now
-    simulated = payment.provider == SIMULATOR
+    simulated = payment.provider == Simulator.name
     open_ = ("underway.html" if payment.underway else "pay.html") if simulated else "away.html"
     name = "ended.html" if ended else open_
     html = templates.render(
