@@ -242,24 +242,16 @@ async def plain_hold(db: Database, offer: UUID) -> None:
 async def measured(seconds: float, rounds: int, workers: int) -> dict[str, Any]:
     """Medians and ratios."""
     async with inventory() as (service, server_url):
-        db, url = service.db, service.settings.database("inventory")
         with asking(Caller(service="orders")):
-            await fill(db)
-            runs = await in_turns(service, url, seconds, rounds)
-            async with _http.site(server_url, workers) as port:
-                access = await asyncio.to_thread(_http.tokens, port)
-                runs["http_hot"] = []
-                for _ in range(rounds):
-                    await clear(db)
-                    rate = await _http.rate(port, access, offer_id(1, 0), seconds)
-                    runs["http_hot"].append(rate)
-            return figures(runs)
+            await fill(service.db)
+            return figures(await in_turns(service, server_url, seconds, rounds, workers))
 
 
 async def in_turns(
-    service: InventoryService, url: str, seconds: float, rounds: int
+    service: InventoryService, server_url: str, seconds: float, rounds: int, workers: int
 ) -> dict[str, list[float]]:
     """Figures of each round by name."""
+    url = service.settings.database("inventory")
     db, runs, hot = service.db, {}, loads()[0]
     for _ in range(rounds):
         for load in loads():
@@ -278,6 +270,11 @@ async def in_turns(
             runs.setdefault(name, []).append(await median_ms(work, seconds / 2))
         one = await asyncio.to_thread(pgbench, url, hot.script, 1, max(seconds / 2, 1))
         runs.setdefault("pgbench_idle_ms", []).append(one[1])
+        async with _http.site(server_url, workers) as port:
+            access = await asyncio.to_thread(_http.tokens, port)
+            await clear(db)
+            rate = await _http.rate(port, access, offer_id(1, 0), seconds)
+            runs.setdefault("http_hot", []).append(rate)
     return runs
 
 

@@ -47,7 +47,7 @@ Instant = Annotated[
 """A moment, kept in UTC; written with any offset."""
 
 
-_set = object.__setattr__
+_make, _set = object.__new__, object.__setattr__
 
 
 class Message(BaseModel):
@@ -64,7 +64,7 @@ class Message(BaseModel):
     @classmethod
     def trusted(cls, **fields: Any) -> Self:
         """A message of values that were checked already, every field of it: for hot answers."""
-        message = cls.__new__(cls)
+        message = _make(cls)
         _set(message, "__dict__", fields)
         _set(message, "__pydantic_fields_set__", set(fields))
         _set(message, "__pydantic_extra__", None)

@@ -47,6 +47,8 @@ QUEUE_MAX_OF_ONE = 100
 LANES = 2
 """Transactions at once: while one commits, the next is being decided."""
 
+_WISHES = (Wish, Changing)
+
 
 class Engine:
     """Decides about units for this process."""
@@ -115,18 +117,16 @@ class Engine:
         await self._batcher.close()
 
     async def _decide(self, asked: Sequence[Request | Wish | Changing]) -> Sequence[Any]:
-        wishes = [wish for wish in asked if isinstance(wish, Wish | Changing)]
+        kinds = {type(one) for one in asked}
+        wishes = [one for one in asked if isinstance(one, _WISHES)]
         if not self._claim_type:
             self._claim_type = await hold_queries.claim_type(self._db)
-        swift = len(wishes) == len(asked) and not any(
-            wish.instead_of or isinstance(wish, Changing) for wish in wishes
-        )
-        make = any(isinstance(request, Resize) for request in asked)
-        doubted = False
-        line = any(isinstance(request, Serve) for request in asked)
+        swift = kinds == {Wish} and not any(wish.instead_of for wish in wishes)
+        make, line, doubted = Resize in kinds, Serve in kinds, False
         for _ in range(5):
             requests = [self._request(one) for one in asked]
-            if not doubted and any(isinstance(request, Refused) for request in requests):
+            kinds = {type(request) for request in requests}
+            if Refused in kinds and not doubted:
                 # An offer was never read, or what is known is old: seats have been drawn since.
                 doubted = True
                 meant = [self._memory.meant(wish) for wish in wishes]
@@ -137,7 +137,7 @@ class Engine:
                 continue
             try:
                 with violating(holds_pkey=_Again):
-                    if swift and all(isinstance(request, Take) for request in requests):
+                    if swift and kinds == {Take}:
                         return await self._swift(cast("list[Take]", requests))
                     return await self._thorough(requests, make_cells=make, line=line)
             except _Stale as stale:

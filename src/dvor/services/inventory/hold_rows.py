@@ -4,7 +4,7 @@ The formats: PostgreSQL's documentation of COPY ("Binary Format"), and what `arr
 `record_recv` read: numbers in network order, every value after its length in bytes, -1 for NULL.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from struct import Struct, pack
@@ -23,7 +23,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _UUID, _INTEGER, _TIMESTAMPTZ, _TEXT, _INTEGERS, _TEXTS = 2950, 23, 1184, 25, 1007, 1009
 """Object ids of built-in types; they never change."""
 
-_START = Struct(">h i16s")
+_START = pack(">hi", len(COLUMNS), 16)
 _TIMES = Struct(">iq iq")
 _LIMITED, _NOT_LIMITED = (pack(">i?", 1, limited) for limited in (True, False))
 _PLAIN = Struct(">i i" + "ii16s" + "iii" * 4 + "ii" * 4)
@@ -31,12 +31,13 @@ _PLAIN = Struct(">i i" + "ii16s" + "iii" * 4 + "ii" * 4)
 _PLAIN_BYTES = _PLAIN.size - 4
 
 
-def copied(holds: Iterable[StoredHold], claim_type: int) -> bytearray:
+def copied(holds: Sequence[StoredHold], claim_type: int) -> bytearray:
     """What COPY … (FORMAT binary) takes for these holds and `COLUMNS`.
 
     `claim_type`: the object id of the database's type `claim`.
     """
     parts = [_BEGIN]
+    claims: dict[int, bytes] = {}  # by the identity of lines: many holds want the very same
     status = made_at = expires_at = None
     state = b""
     for hold in holds:
@@ -45,12 +46,17 @@ def copied(holds: Iterable[StoredHold], claim_type: int) -> bytearray:
         ):  # mostly they are all of the same moment
             status, made_at, expires_at = hold.status, hold.made_at, hold.expires_at
             state = _state(status.value.encode(), made_at, expires_at)
+        lines = hold.claims
+        wanted = claims.get(id(lines))
+        if wanted is None:
+            wanted = claims[id(lines)] = _claims(claim_type, tuple(lines))
         parts += (
-            _START.pack(len(COLUMNS), 16, hold.id.int.to_bytes(16)),
+            _START,
+            hold.id.int.to_bytes(16),
             state,
             _NULL if hold.customer_id is None else b"\0\0\0\x10" + hold.customer_id.bytes,
             _LIMITED if hold.limited else _NOT_LIMITED,
-            _claims(claim_type, tuple(hold.claims)),
+            wanted,
         )
     parts.append(_END)
     return bytearray().join(parts)
@@ -63,7 +69,6 @@ def _state(status: bytes, made_at: datetime, expires_at: datetime) -> bytes:
 
 @lru_cache(maxsize=20_000)
 def _claims(claim_type: int, lines: tuple[Line, ...]) -> bytes:
-    """Remembered: many holds want the same."""
     return _array(claim_type, [_claim(line) for line in lines])
 
 
