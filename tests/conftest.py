@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from dvor.audit import audit
+from dvor.cli.servers import Kafka, RabbitMQ, Running
 from dvor.kernel import clock, process, telemetry
 from dvor.kernel.caller import Caller, asking
 from dvor.kernel.config import Settings
@@ -23,7 +24,7 @@ from dvor.kernel.migrations import migrate
 from dvor.kernel.postgres import EmbeddedPostgres
 from dvor.kernel.process import Process
 from dvor.topology import SERVICES
-from tests import databases
+from tests import databases, servers
 
 telemetry.configure(Settings(log_level="error"), "tests")
 _numbers = itertools.count()
@@ -50,6 +51,18 @@ def postgres() -> Iterator[str]:
         EmbeddedPostgres(Path(folder) / "pg", fsync=False, max_connections=400) as server,
     ):
         yield server.dsn
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Running:
+    """A RabbitMQ for this test run; shared, so names must be a test's own."""
+    return servers.running(RabbitMQ)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Running:
+    """A Kafka for this test run; shared, so names must be a test's own."""
+    return servers.running(Kafka)
 
 
 @pytest.fixture(scope="session")

@@ -27,8 +27,15 @@ importing = typer.Typer(
 replaying = typer.Typer(
     name="replay", rich_markup_mode=None, help="Live recorded days again.", no_args_is_help=True
 )
+standing = typer.Typer(
+    name="servers",
+    rich_markup_mode=None,
+    help="PostgreSQL, Redis, RabbitMQ, Kafka and others for development, below ./data/servers.",
+    no_args_is_help=True,
+)
 app.add_typer(importing)
 app.add_typer(replaying)
+app.add_typer(standing)
 
 DATA = ROOT / "data"
 Data = Annotated[
@@ -206,6 +213,45 @@ def replay_hotel(
     from dvor.cli import work
 
     raise typer.Exit(work.replay_hotel(file, data))
+
+
+Names = Annotated[list[str] | None, typer.Argument(help="Of servers; none: all.")]
+
+
+@standing.command("up")
+def servers_up(names: Names = None, data: Data = DATA) -> None:
+    """Start them, installing what is missing where that is allowed; they go on afterwards."""
+    from dvor.cli.servers import commands
+
+    raise typer.Exit(commands.up(data / "servers", names or ()))
+
+
+@standing.command("down")
+def servers_down(names: Names = None, data: Data = DATA) -> None:
+    """End those that `up` started, and nothing else."""
+    from dvor.cli.servers import commands
+
+    raise typer.Exit(commands.down(data / "servers", names or ()))
+
+
+@standing.command("status")
+def servers_status(
+    names: Names = None,
+    data: Data = DATA,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Which run, where, which version, since when."""
+    from dvor.cli.servers import commands
+
+    raise typer.Exit(commands.status(data / "servers", names or (), as_json=as_json))
+
+
+@standing.command("keep", hidden=True)
+def servers_keep(name: str, folder: Path, port: int) -> None:
+    """Be one of them until told to stop. Set by `up`."""
+    from dvor.cli.servers import keepers
+
+    keepers.keep(name, folder, port)
 
 
 @app.command(hidden=True)

@@ -41,6 +41,7 @@ class DataFolder:
 
     `lock` says who uses it, `VERSION` which format it has, `secret` holds the key of all keys,
     `postgres/` the databases, `demo-world` stands once the demo world has been filled in.
+    `servers/` is for `dvor servers`, which needs none of the others.
     """
 
     def __init__(self, path: Path) -> None:
@@ -98,7 +99,7 @@ class DataFolder:
             raise Problem(f"{self.path} is not a folder: choose another one with --data")
         version = self.path / "VERSION"
         if not version.exists():
-            if {entry.name for entry in self.path.iterdir()} - {"lock"}:
+            if {entry.name for entry in self.path.iterdir()} - {"lock", "servers"}:
                 raise Problem(f"{self.path} holds other things: choose an empty folder with --data")
             return
         text = version.read_text().strip()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dvor.cli import ROOT, assets
 from dvor.cli.problems import Problem
+from dvor.cli.servers import debian
 
 TIERS = ("default", "nightly")
 PROGRAMS = {
@@ -20,7 +21,6 @@ PROGRAMS = {
 TEST_PROCESSES = 3
 """Run the whole suite in so many: a test waits for servers and browsers half of its time."""
 _CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-_NGINX = ("/usr/sbin/nginx", "nginx")
 _LINT_IMPORTS = "from importlinter.cli import lint_imports_command as run; run()"
 _CHECKS = {
     "format": ("-m", "ruff", "format", "--check", "--quiet"),
@@ -46,7 +46,7 @@ def test(arguments: Sequence[str]) -> int:
         return subprocess.run(words, cwd=ROOT, check=False).returncode
     _ensure("chromium-headless-shell", _CHROMIUM, "browser tests")
     if tier == "nightly":
-        _ensure("nginx", _NGINX, "the flash sale")
+        _ensure("nginx", ("nginx",), "the flash sale")
     chosen = [] if tier == "nightly" else ["-m", "not nightly"]
     environment = {**os.environ, "DVOR_TEST_TIER": tier}
     # A file stays in one process: its fixtures are shared by its tests.
@@ -61,25 +61,16 @@ def _ensure(package: str, programs: Sequence[str], wanted_by: str) -> None:
 
     The first of `programs` is what it brings; any other one does, too.
     """
-    if shutil.which(programs[0]):
+    if debian.program(programs[0]):
         return
-    apt = shutil.which("apt-get")
-    others = any(shutil.which(name) for name in programs)
+    others = debian.program(*programs) is not None
     lack = f"{package} is missing: {wanted_by} {'take longer' if others else 'will be skipped'}"
-    if apt is None or os.geteuid() != 0:
+    if not debian.can_install():
         print(f"{lack}; as root: apt-get install {package}")
         return
     print(f"Installing {package} for {wanted_by} (apt-get) …", flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = [apt, "install", "-y", "-q", "--no-install-recommends", package]
-    # A machine that never updated its lists does not know the package, or an old one.
-    for words in (install, [apt, "update", "-q"], install):
-        done = subprocess.run(
-            words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
-        )
-        if done.returncode == 0 and words is install:
-            return
-    print(lack)
+    if not debian.install(package):
+        print(lack)
 
 
 def check() -> int:

@@ -54,6 +54,16 @@ class Settings:
         "DVOR_IDLE_TRANSACTION_TIMEOUT_MS", 15000, "an idle open transaction"
     )
     broker: str = _variable("DVOR_BROKER", "local", "how events travel: local")
+    rabbitmq_url: str = _variable(
+        "DVOR_RABBITMQ_URL",
+        "",
+        "a RabbitMQ for `dvor servers`, `up --distributed` and tests: amqp://…; empty: one of ours",
+    )
+    kafka_url: str = _variable(
+        "DVOR_KAFKA_URL", "", "the same of Kafka: kafka://host:port,…; empty: one of ours"
+    )
+    redis_url: str = _variable("DVOR_REDIS_URL", "", "the same of Redis: redis://…")
+    prometheus_url: str = _variable("DVOR_PROMETHEUS_URL", "", "the same of Prometheus: http://…")
     tasks: str = _variable("DVOR_TASKS", "inline", "who runs tasks: inline")
     poll_seconds: float = _variable(
         "DVOR_POLL_SECONDS", 0.5, "how often relays look when nobody notified them"

@@ -79,14 +79,14 @@ def user_name(user: int) -> str:
         return f"user {user}"
 
 
-def die_with_parent() -> Callable[[], object] | None:
-    """A hook for `subprocess` by which a child gets SIGINT when this process is killed."""
+def die_with_parent(request: signal.Signals = signal.SIGINT) -> Callable[[], object] | None:
+    """A hook for `subprocess` by which a child gets this signal when this process is killed."""
     if not _can_die_with_parent():
         return None
     import ctypes  # only Linux needs it
 
     prctl = ctypes.CDLL(None, use_errno=True).prctl
-    return lambda: prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGINT)
+    return lambda: prctl(_SET_PARENT_DEATH_SIGNAL, request)
 
 
 def _can_die_with_parent() -> bool:
