@@ -131,10 +131,16 @@ class Front:
             return
         headers = scope["dvor.headers"] = _headers(scope)
         given = headers.get("x-request-id", "")
-        carried = headers.copy() if telemetry.tracing() else {}
-        carried["dvor-request-id"] = given if _REQUEST_ID.fullmatch(given) else new().hex
-        with telemetry.extract(carried, f"{scope['method']} {scope['path']}"):
-            await self._measured(scope, receive, send, headers)
+        token = telemetry.request_id.set(given if _REQUEST_ID.fullmatch(given) else new().hex)
+        try:
+            if telemetry.tracing():
+                carried = headers | {"dvor-request-id": telemetry.request_id.get()}
+                with telemetry.extract(carried, f"{scope['method']} {scope['path']}"):
+                    await self._measured(scope, receive, send, headers)
+            else:
+                await self._measured(scope, receive, send, headers)
+        finally:
+            telemetry.request_id.reset(token)
 
     async def _measured(
         self, scope: Scope, receive: Receive, send: Send, headers: _Headers
