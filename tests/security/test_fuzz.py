@@ -25,7 +25,7 @@ def schema() -> dict[str, Any]:
     """The OpenAPI schema of everything."""
     house = topology.assemble(Settings())
     routers = [router for s in topology.SERVICES for router in (*s.hot_routers, *s.routers)]
-    return build_app(house, routers, Callers(None, 0)).openapi()
+    return build_app(house, routers, Callers(None, house.settings)).openapi()
 
 
 REQUESTS = Requests(schema())

@@ -62,8 +62,19 @@ class Settings:
     kafka_url: str = _variable(
         "DVOR_KAFKA_URL", "", "the same of Kafka: kafka://host:port,…; empty: one of ours"
     )
-    redis_url: str = _variable("DVOR_REDIS_URL", "", "the same of Redis: redis://…")
     prometheus_url: str = _variable("DVOR_PROMETHEUS_URL", "", "the same of Prometheus: http://…")
+    redis_url: str = _variable(
+        "DVOR_REDIS_URL",
+        "",
+        "what processes remember together: redis://… or rediss://…; empty: each by itself",
+        secret=True,
+    )
+    redis_prefix: str = _variable(
+        "DVOR_REDIS_PREFIX", "dvor:", "what keys begin with: another for each Dvor of one server"
+    )
+    redis_timeout_ms: int = _variable(
+        "DVOR_REDIS_TIMEOUT_MS", 200, "who waits longer for Redis goes on without it"
+    )
     tasks: str = _variable("DVOR_TASKS", "inline", "who runs tasks: inline")
     poll_seconds: float = _variable(
         "DVOR_POLL_SECONDS", 0.5, "how often relays look when nobody notified them"
@@ -165,6 +176,11 @@ class Settings:
     )
     caller_cache_seconds: float = _variable(
         "DVOR_CALLER_CACHE_SECONDS", 2.0, "a token or session is asked about again after this"
+    )
+    caller_cache_told_seconds: float = _variable(
+        "DVOR_CALLER_CACHE_TOLD_SECONDS",
+        5.0,
+        "the same while Redis tells of each that ends: then it ends at once",
     )
     changes_at_once: int = _variable(
         "DVOR_CHANGES_AT_ONCE",

@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 
 from dvor.kernel import idempotency, rpc, telemetry, virtual_clock
 from dvor.kernel.brokers import LocalBroker, broker
+from dvor.kernel.cache import SESSIONS, Cache
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
 from dvor.kernel.errors import Unavailable
@@ -50,6 +51,7 @@ class Process:
         self._by_contract = {service.contract: service for service in services}
         self.gate = Gate(settings.changes_at_once, settings.changes_waiting)
         self.broker: LocalBroker = broker(settings)
+        self.cache = Cache(settings)
         self.relays: dict[str, Relay] = {}
         self.consumers: dict[str, Consumer] = {}
         self.runners: dict[str, Runner] = {}
@@ -111,6 +113,8 @@ class Process:
             calls = {
                 name: self.proxy(self.contract_named(name), service.name) for name in service.calls
             }
+            if service.shares_memory:
+                calls["cache"] = self.cache
             self._implementations[service.name] = service.implementation(
                 db=self._databases[service.name], settings=self.settings, **calls
             )
@@ -181,7 +185,10 @@ class Process:
             routers += self._pages
         identity = next((s for s in self.services if s.name == "identity"), None)
         guard = self.proxy(identity.contract, "") if identity else None
-        return build_app(self, routers, Callers(guard, self.settings.caller_cache_seconds))
+        callers = Callers(guard, self.settings)
+        if self.cache.shared:
+            self._loop(self.cache.listen(SESSIONS, callers.forget_all_of, callers.told))
+        return build_app(self, routers, callers)
 
     async def ready(self) -> dict[str, bool]:
         """Each database of this process, and whether it answers."""
@@ -243,6 +250,7 @@ class Process:
             if closing is not None and asyncio.iscoroutinefunction(closing):
                 await closing()
         await self.broker.close()
+        await self.cache.close()
         for implementation in self._implementations.values():
             stop = getattr(implementation, "stop", None)
             if stop is not None:

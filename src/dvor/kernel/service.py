@@ -26,6 +26,8 @@ class Service:
     handlers: Mapping[type[Event], Handler] = field(default_factory=dict)
     tasks: tuple[Task, ...] = ()
     timers: tuple[Timer, ...] = ()
+    shares_memory: bool = False
+    """It is built with `cache`, too: what processes remember together."""
     patient: bool = False
     """Its tasks and handlers let requests that wait go first, for some seconds at most."""
 

@@ -113,7 +113,9 @@ class TestText:
     async def test_is_exact_where_the_server_has_no_pg_trgm(self, scene) -> None:
         db = scene.house.db("catalog")
         await db.execute("DROP EXTENSION pg_trgm CASCADE")
-        catalog = CatalogService(db=db, settings=scene.house.settings)
+        catalog = CatalogService(
+            db=db, settings=scene.house.settings, cache=Cache(scene.house.settings)
+        )
         await catalog.start()
         await scene.publish(product("Лампа"))
         assert (await catalog.search(Search(text="лампы"))).total == 1

@@ -64,11 +64,15 @@ class Guard(Protocol):
 
 
 class Callers:
-    """Asks identity who is calling, and remembers for a moment: an ended session dies within it."""
+    """Asks identity who is calling, and remembers for a moment: an ended session dies within it.
 
-    def __init__(self, guard: Guard | None, seconds: float) -> None:
+    At once, and remembered a little longer, where this process is told of sessions that end.
+    """
+
+    def __init__(self, guard: Guard | None, settings: Settings) -> None:
         self._guard = guard
-        self._seconds = seconds
+        self._settings = settings
+        self._seconds = settings.caller_cache_seconds
         self._known: OrderedDict[tuple[str, str], tuple[float, asyncio.Future[Caller]]] = (
             OrderedDict()
         )
@@ -95,6 +99,19 @@ class Callers:
     async def _ask(self, guard: Guard, kind: str, token: str) -> Caller:
         with asking(ANONYMOUS):
             return await (guard.authenticate if kind == "token" else guard.session)(token)
+
+    def told(self, hearing: bool) -> None:
+        """From now on we are told of sessions that end, or not any more."""
+        self._known.clear()
+        settings = self._settings
+        told, untold = settings.caller_cache_told_seconds, settings.caller_cache_seconds
+        self._seconds = max(told, untold) if hearing and untold else untold
+
+    def forget_all_of(self, user_id: str) -> None:
+        """Ask again about every token and session of a person; and where an answer is under way."""
+        for key, (_, asked) in list(self._known.items()):
+            if not asked.done() or _failed(asked) or str(asked.result().user_id) == user_id:
+                del self._known[key]
 
     def forget(self, kind: str, token: str) -> None:
         """Ask again next time: after signing in or out here."""

@@ -10,4 +10,5 @@ SERVICE = Service(
     contract=Catalog,
     implementation=CatalogService,
     routers=(router,),
+    shares_memory=True,
 )

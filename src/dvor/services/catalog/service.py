@@ -28,6 +28,7 @@ from dvor.contracts.pricing import Tax
 from dvor.contracts.promos import Promo, PromoDraft, PromoPage, PromoSearch
 from dvor.kernel import clock, ids
 from dvor.kernel.batch import reader
+from dvor.kernel.cache import Cache
 from dvor.kernel.caller import Role, caller_key, current, require_role, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Tx
@@ -45,9 +46,10 @@ class CatalogService:
 
     db: Database
     settings: Settings
+    cache: Cache
 
     def __post_init__(self) -> None:
-        self._lists = CachedLists()
+        self._lists = CachedLists(self.cache)
         self._forgives_typos = False
         self._priced = reader(partial(queries.priced_offers, self.db), queue_max=QUOTES_MAX)
 
@@ -66,10 +68,10 @@ class CatalogService:
         if search.status is not ListingStatus.PUBLISHED:
             return await self._find(search)
         generation = await queries.list_generation(self.db)
-        cached = self._lists.get(search, generation)
+        cached = await self._lists.get(search, generation)
         if cached is None:
             cached = await self._find(search)
-            self._lists.keep(search, generation, cached)
+            await self._lists.keep(search, generation, cached)
         return cached
 
     async def _find(self, search: Search) -> CardPage:

@@ -12,4 +12,5 @@ SERVICE = Service(
     implementation=IdentityService,
     routers=(auth, me, users, pages),
     timers=(sweep,),
+    shares_memory=True,
 )

@@ -37,6 +37,7 @@ from dvor.contracts.identity import (
 )
 from dvor.kernel import clock, telemetry, tokens
 from dvor.kernel.batch import reader
+from dvor.kernel.cache import SESSIONS, Cache
 from dvor.kernel.caller import Caller, Role, current, require_role, require_service, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record
@@ -58,8 +59,9 @@ WAITING_MAX = 5000
 class IdentityService(contract.Identity):
     """Accounts, sessions and tokens, in one database."""
 
-    def __init__(self, *, db: Database, settings: Settings) -> None:
+    def __init__(self, *, db: Database, settings: Settings, cache: Cache) -> None:
         self.db = db
+        self.cache = cache
         self.settings = settings
         self.keyring = KeyRing(db)
         self._passwords = Passwords()
@@ -138,6 +140,7 @@ class IdentityService(contract.Identity):
             row = _found(await queries.update_profile(tx, user_id, **change.model_dump()))
             if row != before:
                 tx.emit(views.changed(row))
+        await self._tell_changed(user_id)
         return views.user(row)
 
     async def change_password(self, old: SecretStr, new: SecretStr) -> None:
@@ -151,6 +154,7 @@ class IdentityService(contract.Identity):
             await self._proofs.admit(tx, proof)
             await queries.set_password_hash(tx, row["id"], password_hash)
             await session_queries.delete_other_sessions(tx, row["id"], current().session_id)
+        await self._tell_changed(row["id"])
 
     async def set_avatar(self, image: bytes) -> User:
         """Replace one's own picture; empty bytes remove it."""
@@ -236,6 +240,7 @@ class IdentityService(contract.Identity):
                 await session_queries.delete_other_sessions(tx, user_id, None)
             if row != before:
                 tx.emit(views.changed(row))
+        await self._tell_changed(user_id)
         return views.user(row)
 
     # Browser sessions
@@ -269,7 +274,8 @@ class IdentityService(contract.Identity):
 
     async def sign_out(self, token: str) -> None:
         """End a browser session; unknown tokens are fine."""
-        await session_queries.delete_browser_session(self.db, rules.token_hash(token))
+        token_hash = rules.token_hash(token)
+        await self._tell_changed(await session_queries.delete_browser_session(self.db, token_hash))
 
     async def sessions(self) -> ActiveSessions:
         """Where the signed-in person is signed in."""
@@ -291,6 +297,7 @@ class IdentityService(contract.Identity):
     async def end_session(self, session_id: UUID) -> None:
         """End one of one's own sessions; others' and ended ones stay as they are."""
         await session_queries.delete_own_session(self.db, require_user(), session_id)
+        await self._tell_changed(require_user())
 
     # Tokens
 
@@ -330,13 +337,15 @@ class IdentityService(contract.Identity):
         if row is None:
             raise SessionEnded
         if not good:
+            await self._tell_changed(row["id"])
             LOG.warning("refresh token replayed, family ended", user=str(row["id"]))
             raise SessionEnded
         return await self._tokens(row, row["session_id"], token)
 
     async def revoke_tokens(self, refresh_token: str) -> None:
         """Sign an API client out."""
-        await session_queries.delete_family(self.db, rules.token_hash(refresh_token))
+        token_hash = rules.token_hash(refresh_token)
+        await self._tell_changed(await session_queries.delete_family(self.db, token_hash))
 
     async def authenticate(self, access_token: str) -> Caller:
         """Who holds this access token, with the roles of now."""
@@ -363,6 +372,11 @@ class IdentityService(contract.Identity):
         return KeySet(keys=tuple(Key(**key.jwk()) for key in await self.keyring.all()))
 
     # What several of these need
+
+    async def _tell_changed(self, user_id: UUID | None) -> None:
+        """Have every process ask again who this person's tokens and sessions stand for."""
+        if user_id is not None:
+            await self.cache.tell(SESSIONS, str(user_id))
 
     async def _tokens(self, row: Record, session_id: UUID, refresh_token: str) -> Tokens:
         issued_at = int(clock.now().timestamp())

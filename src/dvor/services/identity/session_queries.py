@@ -92,9 +92,11 @@ async def live_sessions(db: Connection, user_id: UUID, idle: timedelta, limit: i
     )
 
 
-async def delete_browser_session(db: Connection, token_hash: bytes) -> None:
-    """End the session of this token."""
-    await db.execute("DELETE FROM sessions WHERE token_hash = $1", token_hash)
+async def delete_browser_session(db: Connection, token_hash: bytes) -> UUID | None:
+    """End the session of this token; answers whose it was."""
+    return await db.fetchval(
+        "DELETE FROM sessions WHERE token_hash = $1 RETURNING user_id", token_hash
+    )
 
 
 async def delete_session(db: Connection, session_id: UUID) -> None:
@@ -191,12 +193,12 @@ async def used_within(db: Connection, token_hash: bytes, grace: timedelta) -> bo
     )
 
 
-async def delete_family(db: Connection, token_hash: bytes) -> None:
-    """End the session that a refresh token belongs to."""
-    await db.execute(
+async def delete_family(db: Connection, token_hash: bytes) -> UUID | None:
+    """End the session that a refresh token belongs to; answers whose it was."""
+    return await db.fetchval(
         """
         DELETE FROM sessions
-        WHERE id = (SELECT session_id FROM refresh_tokens WHERE hash = $1)
+        WHERE id = (SELECT session_id FROM refresh_tokens WHERE hash = $1) RETURNING user_id
         """,
         token_hash,
     )
