@@ -447,18 +447,30 @@ def ageless_webhooks() -> None:
     "tests/services/payments/test_payments.py::TestRefund::test_of_fifty_at_once_of_60_on_100_exactly_one_succeeds",
 )
 def refunds_summed_up() -> None:
-    """A refund reads what was given back before, adds, and writes the sum."""
-    from dvor.services.payments import queries
+    """A refund reads what was given back before, adds, and writes the sums."""
+    from dvor.services.payments import ledger_queries, queries
+
+    seen: dict[db.Tx, dict[Any, int]] = {}
 
     async def refund(tx: db.Tx, payment_id: Any, amount: int) -> Any:
         row = await queries.payment(tx, payment_id)
         if row is None or row["refunded"] + amount > row["captured"]:
             return None
+        shares = "SELECT seller_id, returned FROM payment_shares WHERE payment_id = $1"
+        rows = await tx.fetch(shares, payment_id)
+        seen[tx] = {share["seller_id"]: share["returned"] for share in rows}
         await asyncio.sleep(LOOK_SECONDS)
         sql = "UPDATE payments SET refunded = $2 WHERE id = $1 RETURNING *"
         return await tx.fetchrow(sql, payment_id, row["refunded"] + amount)
 
+    async def give_back(tx: db.Tx, payment_id: Any, parts: Any) -> int:
+        sql = "UPDATE payment_shares SET returned = $3 WHERE payment_id = $1 AND seller_id = $2"
+        for seller, part in parts.items():
+            await tx.execute(sql, payment_id, seller, seen[tx][seller] + part)
+        return len(parts)
+
     break_(queries, "refund", refund)
+    break_(ledger_queries, "give_back", give_back)
 
 
 STRIPE = "tests/services/payments/test_stripe_adapter.py"
