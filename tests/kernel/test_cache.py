@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import redis
+from pydantic import SecretStr
 
 from dvor.contracts.catalog import Search
 from dvor.contracts.identity import Credentials, Registration, SessionEnded
@@ -25,7 +26,7 @@ from tests.services.catalog.drafts import product
 
 SOON_SECONDS = 10.0
 UNTOLD_SECONDS, TOLD_SECONDS = 0.05, 60.0
-PASSWORD = "correct horse battery staple"
+PASSWORD = SecretStr("correct horse battery staple")
 
 
 class Server:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dvor.contracts.catalog import Kind, ListingStatus, OfferDraft, Search, Sort, Text
 from dvor.kernel import clock
+from dvor.kernel.cache import Cache
 from dvor.kernel.errors import InvalidFields
 from dvor.services.catalog import cursors
 from dvor.services.catalog.service import CatalogService
