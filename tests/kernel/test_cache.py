@@ -1,18 +1,16 @@
 """What processes remember together: heard at once where Redis is, and nothing lost where it is not."""
 
 import asyncio
-import shutil
-import socket
-import subprocess
-import time
+import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import redis
 from pydantic import SecretStr
 
+from dvor.cli.servers import Redis
 from dvor.contracts.catalog import Search
 from dvor.contracts.identity import Credentials, Registration, SessionEnded
 from dvor.kernel.cache import Cache
@@ -29,47 +27,28 @@ UNTOLD_SECONDS, TOLD_SECONDS = 0.05, 60.0
 PASSWORD = SecretStr("correct horse battery staple")
 
 
-class Server:
-    """A Redis of this module, which may stop and come back at the same place."""
-
-    def __init__(self, folder: Any) -> None:
-        self.folder = folder
-        with closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        program = shutil.which("redis-server")
-        assert program
-        words = ["--port", str(self.port), "--save", "", "--dir", str(self.folder)]
-        self.process = subprocess.Popen([program, *words], stdout=subprocess.DEVNULL)
-        end = time.monotonic() + SOON_SECONDS
-        while time.monotonic() < end:
-            try:
-                redis.Redis(port=self.port).ping()
-            except redis.ConnectionError:
-                time.sleep(0.02)
-            else:
-                return
-        raise TimeoutError
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server(tmp_path_factory.mktemp("redis"))
-    made.start()
-    yield made
-    made.stop()
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A Redis of this module, which may stop and come back at the same place."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(Redis.variable, raising=False)  # one that others use must not be stopped
+        made = Redis(tmp_path_factory.mktemp("servers"))
+        if lack := made.lack():
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(lack)
+        made.start(tied=True)
+        yield made
+        made.stop()
+
+
+def url_of(server: Redis) -> str:
+    running = server.found()
+    assert running is not None
+    return running.address
 
 
 @pytest.fixture
-def settings(server: Server) -> Settings:
-    return Settings(redis_url=server.url, redis_prefix=f"{new()}:", redis_timeout_ms=2000)
+def settings(server: Redis) -> Settings:
+    return Settings(redis_url=url_of(server), redis_prefix=f"{new()}:", redis_timeout_ms=2000)
 
 
 @asynccontextmanager
@@ -102,7 +81,7 @@ class TestMemory:
             assert await cache.get("a") is None
 
     async def test_dvors_of_one_server_do_not_meet(self, settings: Settings, server: Any) -> None:
-        other_settings = Settings(redis_url=server.url, redis_prefix="other:")
+        other_settings = Settings(redis_url=url_of(server), redis_prefix="other:")
         async with opened(settings) as cache, opened(other_settings) as other:
             await cache.put("a", b"1", 60)
             assert await other.get("a") is None
@@ -115,7 +94,7 @@ class TestMemory:
             assert await cache.get("a") is None
 
     async def test_it_knows_again_when_a_server_that_was_away_is_back(
-        self, settings: Settings, server: Server
+        self, settings: Settings, server: Redis
     ) -> None:
         async with opened(settings) as cache:
             await cache.put("a", b"1", 60)
@@ -152,7 +131,7 @@ class TestMemory:
 
 class TestWords:
     async def test_all_who_listen_hear_them_also_after_the_server_came_back(
-        self, settings: Settings, server: Server
+        self, settings: Settings, server: Redis
     ) -> None:
         words: list[str] = []
         states: list[bool] = []
@@ -291,7 +270,7 @@ class TestTwoProcesses:
             await callers.of("session", token)
 
     async def test_one_that_ends_while_redis_is_away_ends_as_it_would_without(
-        self, two: Any, server: Server
+        self, two: Any, server: Redis
     ) -> None:
         house, other = two
         callers: Callers = other.app().state.callers
