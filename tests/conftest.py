@@ -16,7 +16,7 @@ import pytest
 
 from dvor.audit import audit
 from dvor.cli.servers import Kafka, RabbitMQ, Running
-from dvor.kernel import clock, process, telemetry
+from dvor.kernel import brokers, clock, telemetry
 from dvor.kernel.caller import Caller, asking
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
@@ -69,7 +69,7 @@ def kafka() -> Running:
 async def template(postgres: str) -> Settings:
     """Migrated, empty databases that every house is copied from."""
     settings = Settings(database_url=postgres, database_prefix=f"template{os.getpid()}_")
-    await process.LocalBroker.migrate(settings.database("broker"))
+    await brokers.prepare(settings)
     for service in SERVICES:
         await migrate(settings.database(service.name), service.package)
     return settings

@@ -4,15 +4,17 @@ Which of them run in this process, and where the others are, is configuration (`
 DVOR_RUN=all or names, DVOR_ADDRESS_<NAME> for the rest.
 """
 
+import json
 from socket import socket
 
 import uvicorn
 
 from dvor.kernel import points, process, telemetry
+from dvor.kernel.brokers.asyncapi import document
 from dvor.kernel.config import Settings
 from dvor.kernel.http.packets import Protocol
 from dvor.kernel.process import Process
-from dvor.kernel.service import Service
+from dvor.kernel.service import Service, groups, told
 from dvor.services import (
     audits,
     catalog,
@@ -57,6 +59,14 @@ def assemble(settings: Settings) -> Process:
 async def migrate(settings: Settings) -> None:
     """Create and bring up to date the databases of what runs here."""
     await process.migrate_all(settings, SERVICES)
+
+
+def asyncapi() -> str:
+    """The AsyncAPI document of all events, as `docs/reference/asyncapi.json` has it."""
+    taken = {service.name: list(service.handlers) for service in SERVICES}
+    prefix = Settings().broker_prefix
+    made = document(told(SERVICES), groups(SERVICES), taken, prefix=prefix)
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
 def running(settings: Settings):  # noqa: ANN201 - an async context manager giving a Process

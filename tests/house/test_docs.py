@@ -1,5 +1,6 @@
 """What the documents say is what the code does."""
 
+import json
 import re
 from pathlib import Path
 
@@ -17,6 +18,30 @@ class TestDocuments:
     def test_the_reference_lists_every_variable(self) -> None:
         written = (ROOT / "docs/reference/configuration.md").read_text()
         assert written == reference(), "write it anew: see kernel/config.py"
+
+    def test_asyncapi_says_what_the_contracts_say(self) -> None:
+        written = (ROOT / "docs/reference/asyncapi.json").read_text()
+        assert written == topology.asyncapi(), "run `./dvor proto` and commit what it wrote"
+
+    def test_asyncapi_has_every_event_and_everyone_who_takes_it(self) -> None:
+        found = json.loads((ROOT / "docs/reference/asyncapi.json").read_text())
+        for service in topology.SERVICES:
+            for event in service.handlers:
+                assert event.wire_name in found["components"]["messages"]
+                assert event.wire_name in found["channels"][event.source]["messages"]
+                for way in ("kafka", "rabbitmq"):
+                    takes = found["operations"][f"{service.name}.takes.{event.source}.by.{way}"]
+                    assert event.wire_name in json.dumps(takes["messages"])
+
+    def test_asyncapi_refers_to_nothing_that_is_not_there(self) -> None:
+        text = (ROOT / "docs/reference/asyncapi.json").read_text()
+        found = json.loads(text)
+        references = re.findall(r'"\$ref": "#/([^"]+)"', text)
+        assert references
+        for reference_ in references:
+            place = found
+            for step in reference_.split("/"):
+                place = place[step]
 
     def test_every_decision_and_guide_that_is_linked_exists(self) -> None:
         for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:

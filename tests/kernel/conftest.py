@@ -11,10 +11,21 @@ from dvor.kernel.brokers import LocalBroker
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
 from tests import databases
+from tests.kernel.rigs import KINDS, REMOTE, AddressOf, Rig, rig_of
 
 _numbers = itertools.count()
 
 OpenDatabase = Callable[..., Awaitable[Database]]
+
+
+@pytest.fixture(scope="session")
+def address_of(request: pytest.FixtureRequest) -> AddressOf:
+    """`address_of("kafka")`: the URL of one that runs, started when it is first asked for."""
+
+    def of(kind: str) -> str:
+        return "" if kind == "local" else request.getfixturevalue(kind).address
+
+    return of
 
 
 @pytest.fixture
@@ -48,5 +59,25 @@ async def broker(settings: Settings) -> AsyncIterator[LocalBroker]:
     """The local broker, connected."""
     found = LocalBroker(settings.database("broker"), settings)
     await found.open()
+    yield found
+    await found.close()
+
+
+@pytest.fixture(params=KINDS)
+async def rig(
+    request: pytest.FixtureRequest, settings: Settings, address_of: AddressOf
+) -> AsyncIterator[Rig]:
+    """Each broker."""
+    found = rig_of(request.param, settings, address_of(request.param))
+    yield found
+    await found.close()
+
+
+@pytest.fixture(params=REMOTE)
+async def remote(
+    request: pytest.FixtureRequest, settings: Settings, address_of: AddressOf
+) -> AsyncIterator[Rig]:
+    """Each broker that is a server of its own."""
+    found = rig_of(request.param, settings, address_of(request.param))
     yield found
     await found.close()

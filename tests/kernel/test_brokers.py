@@ -197,3 +197,33 @@ class TestConsumer:
         await Relay(db, broker, settings).publish_batch()
         assert await consumer.take_batch("catalog") == 1
         assert await broker.lag("inventory", "catalog") == 0
+
+    async def test_what_another_process_applied_meanwhile_is_not_parked(
+        self, database: OpenDatabase, broker: LocalBroker, settings: Settings
+    ) -> None:
+        db, ours = await database("catalog"), await database("inventory")
+        relay, seen, told = Relay(db, broker, settings), Seen(), uuid4()
+        other = Consumer(ours, broker, {ListingPublished: seen.take}, settings)
+
+        await tell(db, published(told))
+        await relay.publish_batch()
+        async with broker.batch("inventory", "catalog") as (envelope,):
+            pass
+        await other._apply([envelope])
+        ours_too = Consumer(ours, broker, {ListingPublished: seen.take}, settings)
+        await ours_too._park(envelope, "it failed here five times")
+        assert [event.listing_id for event in seen.events] == [told]
+        assert await ours.fetchval("SELECT count(*) FROM parked_messages") == 0
+
+    async def test_a_newer_process_may_say_more(
+        self, database: OpenDatabase, broker: LocalBroker, settings: Settings
+    ) -> None:
+        db, ours = await database("catalog"), await database("inventory")
+        seen = Seen()
+        await tell(db, published(uuid4()))
+        await db.execute('UPDATE outbox SET data = data || \'{"colour": "red"}\'')
+        await Relay(db, broker, settings).publish_batch()
+        consumer = Consumer(ours, broker, {ListingPublished: seen.take}, settings)
+        await consumer.take_batch("catalog")
+        assert len(seen.events) == 1
+        assert await ours.fetchval("SELECT count(*) FROM parked_messages") == 0

@@ -27,8 +27,8 @@ import uvloop
 from dvor.audit import audit
 from dvor.contracts.orders import Order, Wish
 from dvor.contracts.payments import CardDeclined
+from dvor.kernel import brokers, telemetry
 from dvor.kernel import process as processes
-from dvor.kernel import telemetry
 from dvor.kernel.caller import ANONYMOUS, Caller, asking
 from dvor.kernel.config import Settings
 from dvor.kernel.errors import Refusal, Unavailable
@@ -278,7 +278,7 @@ async def _audited(stage: Stage) -> list[str]:
 
 async def _template(server: str) -> Settings:
     settings = Settings(database_url=server, database_prefix="simulation_")
-    await processes.LocalBroker.migrate(settings.database("broker"))
+    await brokers.prepare(settings)
     for service in SERVICES:
         if service.name in NAMES:
             await migrate(settings.database(service.name), service.package)

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from dvor.kernel import brokers, db, mail
+from dvor.kernel import db, mail
 from dvor.kernel.outbound import Lines, fetch, post
 from tests.simulation.checks import cancel, facts, pay, place
 from tests.simulation.stage import NAMES, Stage
@@ -84,7 +84,7 @@ class TestTransactions:
                 post("http://127.0.0.1:9/", b"", {}, 1, Lines()),
                 fetch("https://example.org/", timeout_seconds=1, bytes_max=1),
                 mail.send("smtp://127.0.0.1:9", EmailMessage(), 1),
-                brokers.LocalBroker.publish(stage.process.broker, "orders", []),
+                stage.process.broker.publish("orders", []),
                 stage.service.steps.inventory.release(uuid4()),
             ):
                 with pytest.raises(AssertionError, match="inside an open transaction on payments"):

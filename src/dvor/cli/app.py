@@ -168,7 +168,7 @@ def bench(
 
 @app.command()
 def proto() -> None:
-    """Write proto/ anew from the contracts."""
+    """Write proto/ and docs/reference/asyncapi.json anew from the contracts."""
     from dvor.cli import quality
 
     quality.proto()

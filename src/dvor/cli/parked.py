@@ -9,6 +9,7 @@ from dvor.kernel.brokers import broker
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
 from dvor.kernel.inbox import Consumer
+from dvor.kernel.service import groups
 
 
 def parked(data: Path, *, again: bool) -> int:
@@ -45,7 +46,9 @@ async def replay(settings: Settings) -> int:
             continue
         database = Database(service.name, settings.database(service.name), settings)
         await database.open()
-        consumer = Consumer(database, broker(settings), service.handlers, settings)
+        consumer = Consumer(
+            database, broker(settings, groups(topology.SERVICES)), service.handlers, settings
+        )
         applied, stuck = await consumer.replay_parked()
         await database.close()
         left += stuck

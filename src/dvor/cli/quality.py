@@ -107,9 +107,11 @@ def bench(name: str, options: Sequence[str] = ()) -> int:
 
 
 def proto() -> None:
-    """Write proto/ from the contracts."""
+    """Write proto/ and the AsyncAPI document from the contracts."""
     from dvor.kernel.rpc.protos import write_protos
-    from dvor.topology import SERVICES
+    from dvor.topology import SERVICES, asyncapi
+
+    (ROOT / "docs" / "reference" / "asyncapi.json").write_text(asyncapi())
 
     for written in write_protos(ROOT / "proto", [service.contract for service in SERVICES]):
         print(written)

@@ -53,7 +53,45 @@ class Settings:
     idle_transaction_timeout_ms: int = _variable(
         "DVOR_IDLE_TRANSACTION_TIMEOUT_MS", 15000, "an idle open transaction"
     )
-    broker: str = _variable("DVOR_BROKER", "local", "how events travel: local")
+    broker: str = _variable("DVOR_BROKER", "local", "how events travel: local, rabbitmq or kafka")
+    broker_url: str = _variable(
+        "DVOR_BROKER_URL",
+        "",
+        "amqp://user:password@host:port/vhost, several by comma, or kafka://host:port,host:port"
+        " (amqps://, kafkas:// by TLS)",
+        secret=True,
+    )
+    broker_prefix: str = _variable(
+        "DVOR_BROKER_PREFIX",
+        "dvor",
+        "what names of exchanges, queues, topics and groups begin with",
+    )
+    broker_timeout_seconds: float = _variable(
+        "DVOR_BROKER_TIMEOUT_SECONDS",
+        10.0,
+        "one connection to RabbitMQ or Kafka, or one publication of a batch",
+    )
+    broker_retry_seconds: float = _variable(
+        "DVOR_BROKER_RETRY_SECONDS", 5.0, "longest pause between attempts to reach the broker"
+    )
+    broker_silence_seconds: int = _variable(
+        "DVOR_BROKER_SILENCE_SECONDS",
+        10,
+        "who was silent so long counts as gone: its events are given to others",
+    )
+    broker_partitions: int = _variable(
+        "DVOR_BROKER_PARTITIONS",
+        8,
+        "Kafka: partitions of a new topic; so many processes of a service can share its events",
+    )
+    broker_copies: int = _variable(
+        "DVOR_BROKER_COPIES",
+        1,
+        "Kafka: replicas of a new topic, all but one of which must have an event; a cluster: 3",
+    )
+    broker_kept_days: int = _variable(
+        "DVOR_BROKER_KEPT_DAYS", 14, "Kafka: events of a new topic are kept this long"
+    )
     rabbitmq_url: str = _variable(
         "DVOR_RABBITMQ_URL",
         "",

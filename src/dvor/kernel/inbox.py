@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -10,14 +11,17 @@ from dvor.kernel.brokers import BATCH, Broker, Envelope
 from dvor.kernel.caller import Caller, asking
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Tx
+from dvor.kernel.errors import Unavailable
 from dvor.kernel.events import Event
-from dvor.kernel.tasks import hinted
+from dvor.kernel.tasks import hinted, pause
 
 Handler = Callable[[Tx, Any], Awaitable[None]]
 
 LOG = telemetry.log("events")
 ATTEMPTS_MAX = 5
 """Tries before a message is parked."""
+OBSERVED_SECONDS = 15
+"""How often the events that wait are counted."""
 
 _TAKE_IN = """
 INSERT INTO inbox (message_id, aggregate, version, type)
@@ -66,18 +70,30 @@ class Consumer:
 
     async def _follow(self, source: str) -> None:
         hint = self._hints[source]
+        failures = 0
         while True:
             if self._turn:
                 await self._turn()
             hint.clear()
             try:
                 taken = await self.take_batch(source)
+                failures = 0
             except Exception as problem:  # noqa: BLE001 - a consumer must outlive a bad moment
-                LOG.warning("consumer waits", service=self._db.service, problem=repr(problem))
-                taken = 0
-                await asyncio.sleep(self._settings.poll_seconds)
+                if not failures:
+                    LOG.warning("consumer waits", service=self._db.service, problem=repr(problem))
+                taken, failures = 0, failures + 1
+                await asyncio.sleep(pause(failures, self._settings.broker_retry_seconds))
             if taken < BATCH:
                 await hinted(hint, self._settings.poll_seconds)
+
+    async def observe(self) -> None:
+        """Count what waits, for the metrics, until cancelled."""
+        while True:
+            await asyncio.sleep(OBSERVED_SECONDS)
+            for source in self.sources:
+                with suppress(Unavailable):
+                    lag = await self._broker.lag(self._db.service, source)
+                    telemetry.EVENTS_WAITING.labels(self._db.service, source).set(lag)
 
     async def take_batch(self, source: str) -> int:
         """Apply the next events of `source`; answers how many were taken."""
@@ -136,18 +152,21 @@ class Consumer:
     async def _handle(self, tx: Tx, envelope: Envelope) -> None:
         cls, handler = self._handlers[envelope.type]
         with telemetry.extract(envelope.trace, f"event {envelope.type}", server=False):
-            await handler(tx, cls.model_validate(envelope.data))
+            # A newer process may say more than we know of.
+            await handler(tx, cls.model_validate(envelope.data, extra="ignore"))
         telemetry.EVENTS_TAKEN.labels(self._db.service, envelope.type).inc()
 
     async def _park(self, envelope: Envelope, error: str) -> None:
-        LOG.error("parked", service=self._db.service, type=envelope.type, error=error)
-        telemetry.EVENTS_PARKED.labels(self._db.service).inc()
         async with self._db.tx() as tx:
-            await tx.fetch(
+            taken = await tx.fetch(
                 _TAKE_IN, [envelope.message_id], [envelope.aggregate], [envelope.version],
                 [envelope.type],
             )  # fmt: skip
+            if not taken:  # another process of ours applied it meanwhile
+                return
             await tx.execute(_PARK, *_parked(envelope, error[:2000]))
+        LOG.error("parked", service=self._db.service, type=envelope.type, error=error)
+        telemetry.EVENTS_PARKED.labels(self._db.service).inc()
 
     async def replay_parked(self) -> tuple[int, int]:
         """Try parked messages again, oldest first; answers (applied, still parked).

@@ -7,7 +7,7 @@ from dvor.kernel.brokers import Broker, Envelope
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
 from dvor.kernel.ids import new
-from dvor.kernel.tasks import hinted, lease
+from dvor.kernel.tasks import hinted, lease, pause
 
 LOG = telemetry.log("events")
 BATCH = 500
@@ -42,14 +42,17 @@ class Relay:
 
     async def run(self) -> None:
         """Publish until cancelled."""
+        failures = 0
         while True:
             self._hint.clear()
             try:
                 sent = await self.publish_batch()
+                failures = 0
             except Exception as problem:  # noqa: BLE001 - a relay that dies would stop all facts
-                LOG.warning("relay waits", service=self._db.service, problem=repr(problem))
-                sent = 0
-                await asyncio.sleep(self._settings.poll_seconds)
+                if not failures:
+                    LOG.warning("relay waits", service=self._db.service, problem=repr(problem))
+                sent, failures = 0, failures + 1
+                await asyncio.sleep(pause(failures, self._settings.broker_retry_seconds))
             if sent < BATCH:
                 await hinted(self._hint, self._settings.poll_seconds)
 

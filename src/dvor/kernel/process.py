@@ -9,8 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from dvor.kernel import idempotency, rpc, telemetry, virtual_clock
-from dvor.kernel.brokers import LocalBroker, broker
+from dvor.kernel import brokers, idempotency, rpc, telemetry, virtual_clock
 from dvor.kernel.cache import SESSIONS, Cache
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
@@ -21,10 +20,12 @@ from dvor.kernel.http.gate import Gate
 from dvor.kernel.inbox import Consumer
 from dvor.kernel.migrations import migrate
 from dvor.kernel.outbox import Relay
-from dvor.kernel.service import Service
+from dvor.kernel.service import Service, groups
 from dvor.kernel.tasks import Runner, Timer
 
 LOG = telemetry.log("process")
+BROKER_OBSERVED_SECONDS = 5
+"""How often the broker is looked at, for the metrics."""
 
 
 class Process:
@@ -50,7 +51,7 @@ class Process:
         self._proxies: dict[tuple[type, str], Any] = {}
         self._by_contract = {service.contract: service for service in services}
         self.gate = Gate(settings.changes_at_once, settings.changes_waiting)
-        self.broker: LocalBroker = broker(settings)
+        self.broker: brokers.Broker = brokers.broker(settings, groups(services))
         self.cache = Cache(settings)
         self.relays: dict[str, Relay] = {}
         self.consumers: dict[str, Consumer] = {}
@@ -109,6 +110,7 @@ class Process:
         if self.here:
             await virtual_clock.follow(next(iter(self._databases.values())))
             await self.broker.open()
+            self._loop(self._observe_broker())
         for service in self.here:
             calls = {
                 name: self.proxy(self.contract_named(name), service.name) for name in service.calls
@@ -138,6 +140,7 @@ class Process:
             Timer("forget_events", lambda _: relay.forget(), 3600),
             Timer("forget_answers", lambda _: self._forget_answers(database), 3600),
             Timer("outbox_age", lambda _: _observe_outbox(database), 5),
+            Timer("forget_taken_events", lambda _: self.broker.forget(), 3600),
         )
         turn = self.gate.calm if service.patient else None
         runner = self.runners[service.name] = Runner(
@@ -150,6 +153,7 @@ class Process:
                 database, self.broker, service.handlers, self.settings, turn
             )
             self._loop(consumer.run())
+            self._loop(consumer.observe())
             self._loop(self.broker.watch(consumer.notice))
         if news := getattr(implementation, "notice", None):
             hints["dvor_news"] = news
@@ -199,6 +203,17 @@ class Process:
             except Unavailable:
                 found[name] = False
         return found
+
+    async def _observe_broker(self) -> None:
+        while True:
+            await asyncio.sleep(BROKER_OBSERVED_SECONDS)
+            await self.helped()
+
+    async def helped(self) -> dict[str, bool]:
+        """What this process does without for a while, and whether it answers."""
+        there = await self.broker.reachable()
+        telemetry.BROKER_UP.set(there)
+        return {"broker": there}
 
     async def settle(self, timeout_seconds: float = 30) -> None:
         """Wait until no event and no due task is left here. For tests and replays.
@@ -280,7 +295,7 @@ def collect_seldom() -> None:
 
 async def migrate_all(settings: Settings, services: Sequence[Service]) -> None:
     """Create and bring up to date the databases of the services that run here, and the broker's."""
-    await LocalBroker.migrate(settings.database("broker"))
+    await brokers.prepare(settings)
     for service in services:
         if settings.runs(service.name):
             await migrate(settings.database(service.name), service.package)

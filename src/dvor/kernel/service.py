@@ -1,6 +1,7 @@
 """What a service brings with it: its manifest, shown on one screen in its `__init__.py`."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,3 +36,25 @@ class Service:
     def package(self) -> str:
         """Where its code and migrations are."""
         return self.implementation.__module__.rpartition(".")[0]
+
+
+def told(services: Sequence[Service]) -> list[type[Event]]:
+    """The events of their contracts, by name."""
+    found: list[type[Event]] = []
+    for service in services:
+        module = sys.modules[service.contract.__module__]
+        found += [
+            each
+            for each in vars(module).values()
+            if isinstance(each, type) and issubclass(each, Event) and each is not Event
+        ]
+    return sorted(found, key=lambda event: event.wire_name)
+
+
+def groups(services: Sequence[Service]) -> dict[str, list[str]]:
+    """Source of events -> the services that take them; every service is a source."""
+    found: dict[str, list[str]] = {service.name: [] for service in services}
+    for service in services:
+        for source in sorted({event.source for event in service.handlers}):
+            found.setdefault(source, []).append(service.name)
+    return found

@@ -275,6 +275,11 @@ async def hinted(hint: asyncio.Event, seconds: float) -> bool:
     return False
 
 
+def pause(failures: int, longest_seconds: float) -> float:
+    """How long to wait after so many failures on end, in seconds: twice as long each time."""
+    return min(0.1 * 2 ** min(failures, 30), longest_seconds) * random.uniform(0.5, 1)  # noqa: S311
+
+
 async def lease(database: Database, name: str, holder: UUID, seconds: float) -> int | None:
     """Take or keep a lease; answers its epoch, or None while somebody else has it."""
     return await database.fetchval(_LEASE, name, holder, timedelta(seconds=seconds))

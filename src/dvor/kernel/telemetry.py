@@ -31,6 +31,13 @@ CALL_SECONDS = Histogram(
 EVENTS_SENT = Counter("dvor_events_sent_total", "Events published", ["service"])
 EVENTS_TAKEN = Counter("dvor_events_taken_total", "Events applied", ["service", "type"])
 EVENTS_PARKED = Counter("dvor_events_parked_total", "Events that could not be applied", ["service"])
+EVENTS_UNREADABLE = Counter(
+    "dvor_events_unreadable_total", "Messages that are no events: dead letters", ["service"]
+)
+EVENTS_WAITING = Gauge(
+    "dvor_events_waiting", "Events that a service has not applied", ["service", "source"]
+)
+BROKER_UP = Gauge("dvor_broker_up", "1 while the broker answers")
 OUTBOX_AGE = Gauge("dvor_outbox_age_seconds", "Age of the oldest unsent event", ["service"])
 SAGA_STEPS = Counter("dvor_saga_steps_total", "Steps of orders", ["action", "outcome"])
 ORDERS_STUCK = Gauge("dvor_orders_stuck", "Orders without progress for a minute")

@@ -44,7 +44,11 @@ class Ready(Protocol):
     """A host that can tell whether it can serve."""
 
     async def ready(self) -> dict[str, bool]:
-        """Each thing it depends on, and whether it answers."""
+        """Each thing it cannot serve without, and whether it answers."""
+        ...
+
+    async def helped(self) -> dict[str, bool]:
+        """Each thing it does without for a while, and whether it answers."""
         ...
 
 
@@ -56,10 +60,10 @@ async def healthy() -> PlainTextResponse:
 
 @system.get("/readyz")
 async def ready(request: Request) -> JSONResponse:
-    """Everything this process depends on answers."""
+    """Everything this process cannot serve without answers. Without a broker events wait."""
     source: Any = host(request)
     parts = await source.ready()
-    return JSONResponse(parts, 200 if all(parts.values()) else 503)
+    return JSONResponse(parts | await source.helped(), 200 if all(parts.values()) else 503)
 
 
 @system.get("/metrics")

@@ -1,17 +1,14 @@
-"""How events travel: outbox -> relay -> broker -> inbox, in order, at least once, applied once.
+"""The broker that needs nothing but PostgreSQL: a log of messages in a database of its own.
 
-`outbox.py` publishes, `inbox.py` applies. Between them stands a broker: here `local`, a log of
-messages in a database of its own, read by every group of consumers at its own pace. It serves one
-process, or several on one PostgreSQL.
+Every group of consumers reads it at its own pace. It serves one process, or several on one
+PostgreSQL.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
-from uuid import UUID
 
+from dvor.kernel.brokers.envelope import Envelope
+from dvor.kernel.brokers.port import BATCH
 from dvor.kernel.config import Settings
 from dvor.kernel.db import (
     Database,
@@ -19,82 +16,9 @@ from dvor.kernel.db import (
     create_database,
     raw_connection,
 )
+from dvor.kernel.errors import Unavailable
 
-BATCH = 500
-"""Messages taken at once."""
-
-
-@dataclass(frozen=True)
-class Envelope:
-    """An event on its way, with what CloudEvents 1.0 wants to know of it."""
-
-    message_id: UUID
-    source: str
-    type: str
-    aggregate: UUID
-    version: int
-    at: datetime
-    trace: dict[str, str]
-    data: dict[str, Any]
-
-    def cloud_event(self) -> dict[str, Any]:
-        """As JSON by the CloudEvents 1.0 specification."""
-        return {
-            "specversion": "1.0",
-            "id": str(self.message_id),
-            "source": f"/dvor/{self.source}",
-            "type": self.type,
-            "subject": str(self.aggregate),
-            "time": self.at.isoformat(),
-            "datacontenttype": "application/json",
-            "sequence": str(self.version),
-            "trace": self.trace,
-            "data": self.data,
-        }
-
-    @staticmethod
-    def of(event: Mapping[str, Any]) -> "Envelope":
-        """From what `cloud_event` made."""
-        return Envelope(
-            message_id=UUID(event["id"]),
-            source=event["source"].removeprefix("/dvor/"),
-            type=event["type"],
-            aggregate=UUID(event["subject"]),
-            version=int(event["sequence"]),
-            at=datetime.fromisoformat(event["time"]),
-            trace=event["trace"],
-            data=event["data"],
-        )
-
-
-class Broker(Protocol):
-    """Carries envelopes from sources to groups, each source's in order."""
-
-    async def open(self) -> None:
-        """Connect."""
-        ...
-
-    async def close(self) -> None:
-        """Disconnect."""
-        ...
-
-    async def publish(self, source: str, envelopes: Sequence[Envelope]) -> None:
-        """Accept envelopes for good: returns when they cannot be lost any more."""
-        ...
-
-    def batch(self, group: str, source: str) -> Any:
-        """Context manager giving the next envelopes of `source` for `group`, acknowledged when
-        the block ends well. Gives an empty list when there is nothing, or another process of
-        the group is at work.
-        """
-        ...
-
-    async def watch(self, hint: Callable[[str], None]) -> None:
-        """Call back when there may be something new, until cancelled."""
-        ...
-
-
-_LOCAL_SCHEMA = """
+_SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
     source text NOT NULL, position bigint NOT NULL, event jsonb NOT NULL,
     at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (source, position)
@@ -105,7 +29,7 @@ CREATE TABLE IF NOT EXISTS cursors (
 );
 """
 # Positions of a source grow in commit order, because its row in `ends` stays locked meanwhile.
-_LOCAL_PUBLISH = """
+_PUBLISH = """
 WITH given AS (
     SELECT event, ordinality FROM unnest($2::jsonb[]) WITH ORDINALITY AS g (event)
 ), last AS (
@@ -118,10 +42,10 @@ WITH given AS (
 )
 SELECT pg_notify('dvor_messages', $1)
 """
-_LOCAL_CURSOR = """
+_CURSOR = """
 SELECT position FROM cursors WHERE consumers = $1 AND source = $2 FOR UPDATE SKIP LOCKED
 """
-_LOCAL_TAKE = """
+_TAKE = """
 SELECT position, event FROM messages WHERE source = $1 AND position > $2
 ORDER BY position LIMIT $3
 """
@@ -140,7 +64,7 @@ class LocalBroker:
         await create_database(url)
         async with raw_connection(url) as connection:
             await connection.execute("SELECT pg_advisory_lock(1)")
-            await connection.execute(_LOCAL_SCHEMA)
+            await connection.execute(_SCHEMA)
 
     async def open(self) -> None:
         """Connect."""
@@ -154,21 +78,19 @@ class LocalBroker:
         """Append to the log of `source`."""
         assert_no_transaction("publishing")
         events = [envelope.cloud_event() for envelope in envelopes]
-        await self._db.execute(_LOCAL_PUBLISH, source, events)
+        await self._db.execute(_PUBLISH, source, events)
 
     @asynccontextmanager
     async def batch(self, group: str, source: str) -> AsyncIterator[list[Envelope]]:
         """The next envelopes; the row lock on the cursor keeps other processes away meanwhile."""
         async with self._db.raw_tx() as tx:
-            position = await tx.fetchval(_LOCAL_CURSOR, group, source)
+            position = await tx.fetchval(_CURSOR, group, source)
             if position is None:
                 await tx.execute(
                     "INSERT INTO cursors VALUES ($1, $2, 0) ON CONFLICT DO NOTHING", group, source
                 )
-                position = await tx.fetchval(_LOCAL_CURSOR, group, source)
-            rows = (
-                await tx.fetch(_LOCAL_TAKE, source, position, BATCH) if position is not None else []
-            )
+                position = await tx.fetchval(_CURSOR, group, source)
+            rows = await tx.fetch(_TAKE, source, position, BATCH) if position is not None else []
             yield [Envelope.of(row["event"]) for row in rows]
             if rows:
                 await tx.execute(
@@ -191,16 +113,16 @@ class LocalBroker:
             source,
         )
 
+    async def reachable(self) -> bool:
+        """Whether its database answers."""
+        try:
+            return await self._db.fetchval("SELECT true")
+        except Unavailable:
+            return False
+
     async def forget(self) -> None:
         """Drop what is older than a week and taken by every group."""
         await self._db.execute(
             "DELETE FROM messages m WHERE at < clock_timestamp() - interval '7 days'"
             " AND position <= (SELECT min(position) FROM cursors c WHERE c.source = m.source)"
         )
-
-
-def broker(settings: Settings) -> LocalBroker:
-    """The broker that the configuration names. Raises ValueError for unknown ones."""
-    if settings.broker != "local":
-        raise ValueError(f"DVOR_BROKER={settings.broker!r}: only local is built so far")
-    return LocalBroker(settings.database("broker"), settings)
