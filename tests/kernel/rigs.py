@@ -22,7 +22,7 @@ AddressOf = Callable[[str], str]
 KINDS = ("local", "rabbitmq", "kafka")
 REMOTE = ("rabbitmq", "kafka")
 GROUPS = {"catalog": ["inventory", "notifications"], "orders": ["notifications"], "audits": []}
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 _numbers = itertools.count()
 
 
@@ -73,6 +73,7 @@ def rig_of(kind: str, settings: Settings, address: str) -> Rig:
             broker=kind,
             broker_url=address,
             broker_prefix=f"t{os.getpid()}-{next(_numbers)}",
+            broker_timeout_seconds=60.0,  # as slow as the machine is
             broker_partitions=4,
             broker_retry_seconds=0.5,
             broker_silence_seconds=6,

@@ -71,7 +71,7 @@ class TestDelivery:
         watching = asyncio.create_task(one.watch(hints.put_nowait))
         await asyncio.sleep(0.2)  # listens
         await one.publish("catalog", [event(uuid4(), 1)])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_SECONDS):
             assert await hints.get() == "catalog"
         watching.cancel()
 
