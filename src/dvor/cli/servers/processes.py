@@ -18,7 +18,7 @@ from dvor.kernel.run_as import die_with_parent
 
 _POLL_SECONDS = 0.05
 _STOP_SECONDS = 30  # a busy RabbitMQ writes its queues down first
-_BIRTH, _STATE, _GROUP, _SESSION = 19, 0, 2, 3  # fields of /proc/<number>/stat behind the name
+_BIRTH, _STATE, _SESSION = 19, 0, 3  # fields of /proc/<number>/stat behind the name
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,22 @@ class Started:
 
         Erlang's helpers begin sessions of their own and end when their pipe does.
         """
-        for entry in Path("/proc").glob("[0-9]*"):
-            found = _stat(int(entry.name))
-            if found is not None and int(found[_SESSION]) == self.number:
+        deadline = time.monotonic() + _STOP_SECONDS
+        while (left := self._session()) and time.monotonic() < deadline:
+            for number in left:
                 with suppress(ProcessLookupError):
-                    os.kill(int(entry.name), signal.SIGKILL)
+                    os.kill(number, signal.SIGKILL)
+            time.sleep(_POLL_SECONDS)
+
+    def _session(self) -> list[int]:
+        """Who lives in its session."""
+        numbers = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+        known = {number: _stat(number) for number in numbers}
+        return [
+            number
+            for number, found in known.items()
+            if found and int(found[_SESSION]) == self.number and found[_STATE] not in {"Z", "X"}
+        ]
 
 
 def start(
