@@ -1,6 +1,7 @@
 """The commands that say or check something."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.cli.running import StartUp, assert_one_line, run
 
 COMMANDS = [
     *("up", "test", "check", "help", "version", "graph", "audit", "parked"),
-    *("migrate", "bench", "proto", "lock", "import", "replay"),
+    *("migrate", "demo", "bench", "proto", "manifests", "lock", "import", "replay"),
 ]
 
 
@@ -71,6 +72,32 @@ class TestAudit:
         after = run("audit", "--data", tmp_path / "data")
         assert after.returncode == 0, after.stderr
         assert "I1" in after.stdout
+
+
+class TestWithoutAFolder:
+    """As in a container: the environment says where the databases are and what the secret is."""
+
+    def test_migrate_demo_and_audit_keep_nothing(self, postgres: str, tmp_path: Path) -> None:
+        folder = tmp_path / "data"
+        there = {
+            "DVOR_DATABASE_URL": postgres,
+            "DVOR_DATABASE_PREFIX": f"no_folder_{os.getpid()}_",
+            "DVOR_SECRET": "5e" * 32,
+        }
+        for command, says in (("migrate", "up to date"), ("demo", "complete"), ("audit", "I1")):
+            done = run(command, "--data", folder, **there)
+            assert done.returncode == 0, done.stderr
+            assert says in done.stdout
+        assert not folder.exists()
+
+    def test_a_server_that_is_not_there_is_one_line(self, tmp_path: Path) -> None:
+        away = "postgresql://dvor@127.0.0.1:9/postgres"
+        done = run(
+            *("migrate", "--data", tmp_path / "data"),
+            DVOR_DATABASE_URL=away,
+            DVOR_SECRET="5e" * 32,
+        )
+        assert_one_line(done, "database server")
 
 
 class TestImport:

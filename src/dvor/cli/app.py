@@ -77,7 +77,7 @@ def up(
 
 @app.command(context_settings=_PASSED_ON)
 def test(context: typer.Context) -> None:
-    """Run the tests: [default|nightly] [arguments of pytest]; or sabotage, crash, simulation."""
+    """Run the tests: [default|nightly|images] [arguments of pytest]; or sabotage, crash, simulation."""
     from dvor.cli import quality
 
     raise typer.Exit(quality.test(context.args))
@@ -156,6 +156,14 @@ def migrate(data: Data = DATA) -> None:
     work.migrate(data)
 
 
+@app.command()
+def demo(data: Data = DATA) -> None:
+    """Fill the demo world; what of it is there stays. `up` does it by itself."""
+    from dvor.cli import work
+
+    work.demo(data)
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def bench(
     context: typer.Context, name: Annotated[str, typer.Argument(help="None: list them.")] = ""
@@ -172,6 +180,16 @@ def proto() -> None:
     from dvor.cli import quality
 
     quality.proto()
+
+
+@app.command()
+def manifests() -> None:
+    """Write the Kubernetes manifests of the parts anew from the topology."""
+    from dvor.cli import manifests as kubernetes
+    from dvor.topology import SERVICES
+
+    for written in kubernetes.write(ROOT, SERVICES):
+        print(written)
 
 
 @app.command()

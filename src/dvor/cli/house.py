@@ -17,9 +17,13 @@ def at_hand(data: Path, *, existing: bool = False) -> Iterator[Settings]:
 
     They are those of the Dvor that runs on it; where none does, PostgreSQL is started for the time
     of the block. Databases are not migrated here. `existing` refuses to make a folder where there
-    is none. Raises Problem.
+    is none. Where the environment names a server and the secret, as in a container, no folder is
+    needed. Raises Problem.
     """
     folder = DataFolder(data)
+    if not folder.exists and (configured := _configured()):
+        yield configured
+        return
     if existing and not folder.exists:
         raise Problem(f"there is no Dvor in {folder.path}: name its folder with --data")
     try:
@@ -36,6 +40,13 @@ def at_hand(data: Path, *, existing: bool = False) -> Iterator[Settings]:
             return
         with EmbeddedPostgres(folder.postgres) as server:
             yield _settings(folder, server.dsn)
+
+
+def _configured() -> Settings | None:
+    """What the environment says, if that is enough to reach the databases and their secret."""
+    level = os.environ.get("DVOR_LOG_LEVEL", "warning")
+    settings = Settings.from_environment({**os.environ, "DVOR_LOG_LEVEL": level})
+    return settings if settings.database_url and settings.secret else None
 
 
 def _settings(folder: DataFolder, database_url: str, port: int | None = None) -> Settings:

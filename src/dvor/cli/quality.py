@@ -11,7 +11,7 @@ from dvor.cli import ROOT, assets
 from dvor.cli.problems import Problem
 from dvor.cli.servers import debian
 
-TIERS = ("default", "nightly")
+TIERS = ("default", "nightly", "images")
 PROGRAMS = {
     "sabotage": "tests.score",
     "crash": "tests.crashes.runs",
@@ -31,7 +31,8 @@ _CHECKS = {
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Run pytest; answers its exit code. The first argument may name a tier, others go to pytest.
+    """Run pytest; answers its exit code. The first argument may name a tier, others go to pytest:
+    `nightly` is everything, `images` checks the deployment.
 
     Some are no pytest: `sabotage` takes guards away (those named after it, or all) and prints which
     are missed; `crash --runs 40` kills Dvor at named points; `simulation --seed 7` plays checkouts
@@ -44,10 +45,13 @@ def test(arguments: Sequence[str]) -> int:
     if rest and rest[0] in PROGRAMS:
         words = [sys.executable, "-m", PROGRAMS[rest[0]], *rest[1:]]
         return subprocess.run(words, cwd=ROOT, check=False).returncode
-    _ensure("chromium-headless-shell", _CHROMIUM, "browser tests")
+    if tier != "images":
+        _ensure("chromium-headless-shell", _CHROMIUM, "browser tests")
     if tier == "nightly":
         _ensure("nginx", ("nginx",), "the flash sale")
-    chosen = [] if tier == "nightly" else ["-m", "not nightly"]
+    if tier == "images":
+        rest = ["tests/deploy", *rest]
+    chosen = ["-m", "not nightly"] if tier == "default" else []
     environment = {**os.environ, "DVOR_TEST_TIER": tier}
     # A file stays in one process: its fixtures are shared by its tests.
     apart = ["--dist", "loadfile", "--no-loadscope-reorder"]

@@ -29,9 +29,9 @@ def serve(listening: int | None) -> None:
 
     async def work() -> None:
         if "migrate" in first:
-            await _migrate(settings)
+            await migrate(settings)
         if "demo" in first:
-            await _fill_demo_world(settings)
+            await fill_demo_world(settings)
             DataFolder(Path(os.environ["DVOR_DATA"])).remember_demo_world()
         await topology.serve(settings, sockets)
 
@@ -39,7 +39,8 @@ def serve(listening: int | None) -> None:
         runner.run(work())
 
 
-async def _migrate(settings: Settings) -> None:
+async def migrate(settings: Settings) -> None:
+    """Bring the databases up to date. Raises Problem where the server cannot be used."""
     try:
         await topology.migrate(settings)
     except Exception as problem:
@@ -49,7 +50,8 @@ async def _migrate(settings: Settings) -> None:
         raise Problem(f"the database server cannot be used: {problem}") from problem
 
 
-async def _fill_demo_world(settings: Settings) -> None:
+async def fill_demo_world(settings: Settings) -> None:
+    """Make what is missing of the demo world, with all services in this process."""
     from dvor.demo import world  # only the first start of all needs it
 
     async with topology.running(settings) as process:

@@ -24,9 +24,21 @@ _PROBLEMS_SHOWN = 20
 
 def migrate(data: Path) -> None:
     """Bring the databases of a data folder up to date."""
+    from dvor.cli import serving
+
     with at_hand(data) as settings:
-        asyncio.run(topology.migrate(settings))
+        asyncio.run(serving.migrate(settings))
     print("The databases are up to date.")
+
+
+def demo(data: Path) -> None:
+    """Migrate, then make what is missing of the demo world."""
+    from dvor.cli import serving
+
+    with at_hand(data) as settings:
+        asyncio.run(serving.migrate(settings))
+        asyncio.run(serving.fill_demo_world(settings))
+    print("The demo world is complete.")
 
 
 def audit(data: Path, *, as_json: bool) -> int:
