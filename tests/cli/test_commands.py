@@ -13,6 +13,7 @@ from tests.cli.running import StartUp, assert_one_line, run
 COMMANDS = [
     *("up", "test", "check", "help", "version", "graph", "audit", "parked"),
     *("migrate", "demo", "bench", "proto", "manifests", "lock", "import", "replay"),
+    "servers",
 ]
 
 
