@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -36,12 +37,17 @@ def running(kind: type[Server]) -> Running:
     said = keeper.stdout.readline().strip()
     keeper.stdout.close()
     if said.startswith("missing: "):
-        if os.environ.get("CI"):
-            pytest.fail(said)
-        pytest.skip(said)
+        without(said)
     found = server.given() or server.found()
     assert found is not None, said
     return found
+
+
+def without(why: object) -> NoReturn:
+    """A server cannot be had: its tests are skipped, in CI they fail."""
+    if os.environ.get("CI"):
+        pytest.fail(str(why))
+    pytest.skip(str(why))
 
 
 def _keep(server: Server, folder: Path, owner: Started) -> None:

@@ -1,4 +1,8 @@
-"""Dvor as people run it: in one process, in two workers on one port, every service in its own."""
+"""Dvor as people run it: in one process, in two workers on one port, every service in its own.
+
+Services apart stand behind the nginx of `up --distributed`; or, nightly, behind the process of the
+pages, which then serves the REST of all of them.
+"""
 
 import asyncio
 import itertools
@@ -19,18 +23,26 @@ import pytest
 
 from dvor import topology
 from dvor.audit import audit
+from dvor.cli.edge import Edge, configuration
+from dvor.cli.servers import Missing, Nginx
 from dvor.contracts.catalog import Catalog
 from dvor.contracts.identity import Identity
 from dvor.contracts.inventory import Inventory
 from dvor.demo import accounts
 from dvor.demo.world import fill
 from dvor.kernel.config import Settings
+from tests import servers
 
-SHAPES = ("separate", "workers", "embedded")
+SHAPES = (
+    pytest.param("edge", marks=pytest.mark.nightly),
+    "separate",
+    "workers",
+    "embedded",
+)
 """The one that costs most while it stands there comes first: the last one stays until the end."""
 SECRET = "6a" * 32
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 60
+START_SECONDS = 180  # nine processes at once on a busy machine
 _numbers = itertools.count()
 
 
@@ -56,6 +68,7 @@ class Site:
     """The folder of `up`, where it is used."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     clients: list[httpx2.AsyncClient] = field(default_factory=list)
+    nginx: Nginx | None = None
 
     @property
     def url(self) -> str:
@@ -111,6 +124,8 @@ class Site:
         """Stop all processes, kindly."""
         for client in self.clients:
             await client.aclose()
+        if self.nginx is not None:
+            self.nginx.stop()
         for process in self.processes.values():
             process.terminate()
         for process in self.processes.values():
@@ -194,7 +209,7 @@ async def running_site(
         elif shape == "workers":
             await _start_workers(site)
         else:
-            await _start_separately(site)
+            await _start_separately(site, behind_nginx=shape != "edge")
         yield site
         if not sabotage:
             report = await audit(site.database_urls)
@@ -211,18 +226,44 @@ async def _start_workers(site: Site) -> None:
     await site.ready(site.settings.port, "up")
 
 
-async def _start_separately(site: Site) -> None:
+async def _start_separately(site: Site, *, behind_nginx: bool) -> None:
     names = [service.name for service in topology.SERVICES]
     grpc = {name: free_port() for name in names}
     http = {name: free_port() for name in names}
+    http["web"] = free_port() if behind_nginx else site.settings.port
     addresses = {f"DVOR_ADDRESS_{n.upper()}": f"127.0.0.1:{grpc[n]}" for n in names}
     for name in names:
         own = {"DVOR_RUN": name, "DVOR_GRPC_PORT": str(grpc[name]), "DVOR_PORT": str(http[name])}
         await site.start(name, addresses | own)
-    await site.start("web", addresses | {"DVOR_RUN": "web", "DVOR_EDGE": "1"})
-    for name in names:
-        await site.ready(http[name], name)
-    await site.ready(site.settings.port, "web")
+    own = {"DVOR_RUN": "web", "DVOR_EDGE": "1", "DVOR_PORT": str(http["web"])}
+    await site.start("web", addresses | own)
+    for name, port in http.items():
+        await site.ready(port, name)
+    if behind_nginx:
+        _start_nginx(site, http)
+
+
+def _start_nginx(site: Site, http: Mapping[str, int]) -> None:
+    try:
+        site.nginx = Nginx(Path(site.data))
+        site.nginx.install()
+    except Missing as missing:
+        servers.without(missing)
+    sites = site.nginx.folder / "sites"
+    sites.mkdir(parents=True)
+    edge = Edge(
+        upstreams={name: [f"127.0.0.1:{port}"] for name, port in http.items()},
+        listen=f"127.0.0.1:{site.settings.port}",
+        cache=site.nginx.folder / "temporary" / "tokens",
+        # All people of a test come from one address.
+        requests_per_second=100_000,
+        requests_at_once=10_000,
+        sign_ins_per_second=10_000,
+        sign_ins_at_once=10_000,
+        connections=4000,
+    )
+    (sites / "dvor.conf").write_text(configuration(edge, topology.SERVICES))
+    site.nginx.start(tied=True)
 
 
 @pytest.fixture(scope="session", params=SHAPES)

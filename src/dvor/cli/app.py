@@ -68,11 +68,26 @@ def up(
     data: Data = DATA,
     demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Fill a demo world.")] = True,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="Every service in its own process, behind nginx.")
+    ] = False,
+    broker: Annotated[
+        str, typer.Option(help="With --distributed: local, kafka or rabbitmq.")
+    ] = "local",
+    replicas: Annotated[
+        int, typer.Option(min=1, max=8, help="With --distributed: processes of each service.")
+    ] = 1,
 ) -> None:
     """Start everything on one port. Ctrl-C stops it."""
     from dvor.cli.supervisor import Options, Supervisor
 
-    Supervisor(Options(host, port, data, demo, workers)).run()
+    options = Options(host, port, data, demo, workers)
+    if distributed:
+        from dvor.cli.distributed import Apart, Distributed
+
+        Distributed(options, Apart(broker, replicas)).run()
+    else:
+        Supervisor(options).run()
 
 
 @app.command(context_settings=_PASSED_ON)
@@ -273,8 +288,11 @@ def servers_keep(name: str, folder: Path, port: int) -> None:
 
 
 @app.command(hidden=True)
-def serve(socket: Annotated[int | None, typer.Option(help="Set by `up`.")] = None) -> None:
+def serve(
+    socket: Annotated[int | None, typer.Option(help="Set by `up`.")] = None,
+    held: Annotated[bool, typer.Option("--held", help="Set by `up`.")] = False,
+) -> None:
     """Serve the parts named by DVOR_RUN, configured by the environment alone."""
     from dvor.cli import serving
 
-    serving.serve(socket)
+    serving.serve(socket, held=held)

@@ -47,8 +47,7 @@ def test(arguments: Sequence[str]) -> int:
         return subprocess.run(words, cwd=ROOT, check=False).returncode
     if tier != "images":
         _ensure("chromium-headless-shell", _CHROMIUM, "browser tests")
-    if tier == "nightly":
-        _ensure("nginx", ("nginx",), "the flash sale")
+        _ensure("nginx", ("nginx",), "services apart")
     if tier == "images":
         rest = ["tests/deploy", *rest]
     chosen = ["-m", "not nightly"] if tier == "default" else []

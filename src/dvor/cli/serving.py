@@ -21,9 +21,13 @@ _CANNOT_CONNECT = {"08", "28", "3D", "53", "57"}
 """Classes of SQLSTATE: no connection, no permission, no database, no room, shutting down."""
 
 
-def serve(listening: int | None) -> None:
-    """Serve until told to stop: on a socket of the supervisor, or as the environment says."""
-    first = [] if listening is None else wait_to_begin()
+def serve(listening: int | None, *, held: bool = False) -> None:
+    """Serve until told to stop: on a socket of the supervisor, or as the environment says.
+
+    `held`: a supervisor says when to begin, and what to do first. `only` among that: and nothing
+    else.
+    """
+    first = wait_to_begin() if held or listening is not None else []
     settings = Settings.from_environment()
     sockets = None if listening is None else [socket.socket(fileno=listening)]
 
@@ -33,7 +37,8 @@ def serve(listening: int | None) -> None:
         if "demo" in first:
             await fill_demo_world(settings)
             DataFolder(Path(os.environ["DVOR_DATA"])).remember_demo_world()
-        await topology.serve(settings, sockets)
+        if "only" not in first:
+            await topology.serve(settings, sockets)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work())

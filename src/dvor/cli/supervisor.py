@@ -65,12 +65,12 @@ class Supervisor:
             # Left in the opposite order: no new visitors, all stopped, the folder given back.
             stack.enter_context(self._folder)
             stack.callback(self._stop)
-            listening = stack.enter_context(_listening(self._options))
-            self._start(listening)
+            self._start(stack)
             self._is_starting = False
             self._watch()
 
-    def _start(self, listening: socket.socket) -> None:
+    def _start(self, stack: ExitStack) -> None:
+        listening = stack.enter_context(taken(self._options.host, self._options.port))
         descriptor, port = listening.fileno(), listening.getsockname()[1]
         secret = self._settings.secret or self._folder.secret()
         with_demo = self._options.demo and not self._folder.has_demo_world
@@ -91,24 +91,29 @@ class Supervisor:
             }
         # Nothing of ours may draw while the first worker shows how the demo world fills.
         self._workers[0].begin(variables, first=["migrate", *(["demo"] if with_demo else [])])
-        self._wait_until_ready(port)
+        self._wait_until_ready(self._options.host, port)
         for worker in self._workers[1:]:
             worker.begin(variables)
         self._folder.tell(port=port, database_url=variables["DVOR_DATABASE_URL"])
         self._welcome(port)
 
     def _start_postgres(self) -> str:
-        self._postgres = EmbeddedPostgres(self._folder.postgres)
+        self._postgres = EmbeddedPostgres(
+            self._folder.postgres, max_connections=self._connections()
+        )
         return self._postgres.start()
 
-    def _wait_until_ready(self, port: int) -> None:
+    def _connections(self) -> int:
+        """How many PostgreSQL must take."""
+        return 200
+
+    def _wait_until_ready(self, host: str, port: int) -> None:
         deadline = time.monotonic() + _READY_SECONDS
-        while not _is_ready(self._options.host, port):
+        while not is_ready(host, port):
             for worker in self._workers:
                 if (code := worker.ended()) is not None:
-                    raise Problem(
-                        f"a worker {_ended(code)} while starting; the reason stands above"
-                    )
+                    name = worker.name or "a worker"
+                    raise Problem(f"{name} {_ended(code)} while starting; the reason stands above")
             if time.monotonic() > deadline:
                 raise Problem(f"the workers were not ready after {_READY_SECONDS} seconds")
 
@@ -118,7 +123,8 @@ class Supervisor:
             for number, worker in enumerate(self._workers, 1):
                 if (code := worker.ended()) is not None:
                     pause = worker.plan_restart()
-                    self._say(f"Worker {number} {_ended(code)}; starting it again in {pause:g} s")
+                    name = worker.name or f"Worker {number}"
+                    self._say(f"{name} {_ended(code)}; starting it again in {pause:g} s")
                 worker.restart_if_due()
             if self._postgres is not None and self._postgres.revive():
                 self._say("PostgreSQL had ended and was started again")
@@ -138,10 +144,13 @@ class Supervisor:
                 for worker in workers:
                     worker.kill()
             self._sleep()
-        if self._postgres is not None:
-            self._postgres.stop()
+        self._stop_servers()
         if self._stops_asked:
             self._say("Closed.")
+
+    def _stop_servers(self) -> None:
+        if self._postgres is not None:
+            self._postgres.stop()
 
     def _listen_to_signals(self) -> None:
         def on_stop(_number: int, _frame: FrameType | None) -> None:
@@ -185,35 +194,37 @@ class Supervisor:
             self._say(f"  {role:<10} {email}")
 
 
-def _listening(options: Options) -> socket.socket:
+def taken(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises Problem, which says what to do."""
     deadline = time.monotonic() + _BIND_SECONDS
     while True:
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind((options.host, options.port))
+            listening.bind((host, port))
             listening.listen(_BACKLOG)
         except OSError as problem:
             listening.close()
             if problem.errno == errno.EADDRINUSE and time.monotonic() < deadline:
                 time.sleep(0.1)
                 continue
-            raise Problem(_why_not_listening(problem, options)) from problem
+            raise Problem(_why_not_listening(problem, host, port)) from problem
         return listening
 
 
-def _why_not_listening(problem: OSError, options: Options) -> str:
-    other = "./dvor up --port 8001" if options.port == 8000 else "--port"
+def _why_not_listening(problem: OSError, host: str, port: int) -> str:
+    other = "./dvor up --port 8001" if port == 8000 else "--port"
     match problem.errno:
         case errno.EADDRINUSE:
-            return f"port {options.port} is busy: stop what uses it, or choose another: {other}"
+            return f"port {port} is busy: stop what uses it, or choose another: {other}"
         case errno.EACCES:
-            return f"port {options.port} is for root only: choose one above 1023: {other}"
+            return f"port {port} is for root only: choose one above 1023: {other}"
         case _:
-            return f"cannot listen on {options.host}:{options.port}: {problem.strerror}"
+            return f"cannot listen on {host}:{port}: {problem.strerror}"
 
 
-def _is_ready(host: str, port: int) -> bool:
+def is_ready(host: str, port: int) -> bool:
+    """Whether the process that serves this port says so."""
     address = "127.0.0.1" if host in {"0.0.0.0", "localhost"} else host  # noqa: S104  compared only
     connection = http.client.HTTPConnection(address, port, timeout=_LOOK_SECONDS)
     try:

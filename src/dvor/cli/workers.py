@@ -22,7 +22,9 @@ _HEALTHY_SECONDS = 60.0  # who lived this long has earned a quick restart
 class Worker:
     """A place for one process of `python -m dvor …`, and the process that fills it now."""
 
-    def __init__(self, *arguments: str, descriptors: tuple[int, ...] = ()) -> None:
+    def __init__(self, *arguments: str, descriptors: tuple[int, ...] = (), name: str = "") -> None:
+        self.name = name
+        """What people call it; empty: one of several alike."""
         self._arguments = arguments
         self._descriptors = descriptors
         self._process: subprocess.Popen[bytes] | None = None
@@ -51,6 +53,11 @@ class Worker:
         with suppress(BrokenPipeError):  # it died; whoever asks `ended` will learn
             self._process.stdin.write(json.dumps(orders).encode() + b"\n")
             self._process.stdin.flush()
+
+    @property
+    def number(self) -> int | None:
+        """Of the process that fills it now."""
+        return self._process.pid if self._process is not None else None
 
     def ended(self) -> int | None:
         """The exit code if the process has ended since the last look."""

@@ -66,7 +66,9 @@ def status(folder: Path, names: Sequence[str], *, as_json: bool) -> int:
     if as_json:
         print(json.dumps([asdict(state) for state in states], indent=1))
         return 0
-    table = Table("name", "state", "address", "version", "since", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for title in ("name", "state", "address", "version", "since"):
+        table.add_column(title, overflow="fold")  # an address that is cut is of no use
     for state in states:
         since = state.since and _ago(datetime.fromisoformat(state.since))
         table.add_row(state.name, state.state, state.address, state.version, since)

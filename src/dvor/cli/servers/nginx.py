@@ -1,5 +1,7 @@
 """nginx with a configuration of its own; what it serves is for others to say in `sites/*.conf`."""
 
+import grp
+import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -11,6 +13,7 @@ from dvor.cli.servers.server import Part, Server, environment
 
 _CONFIGURATION = """\
 daemon off;
+{user}
 worker_processes 1;
 pid {folder}/pid;
 error_log stderr warn;
@@ -61,10 +64,17 @@ class Nginx(Server):
         """Checked before it starts. Raises Problem with what nginx says."""
         (self.folder / "sites").mkdir(exist_ok=True)
         (self.folder / "temporary").mkdir(exist_ok=True)
-        text = _CONFIGURATION.format(folder=self.folder, **ports)
+        text = _CONFIGURATION.format(folder=self.folder, user=self._user(), **ports)
         (self.folder / "nginx.conf").write_text(text)
         self.check()
         yield Part(self._words, environment())
+
+    def _user(self) -> str:
+        """Its workers leave root behind where they can still reach their own folder then."""
+        if os.geteuid() != 0:
+            return ""
+        enters = all(folder.stat().st_mode & 0o001 for folder in self.folder.parents)
+        return "user nobody nogroup;" if enters and _exists("nogroup") else "user root;"
 
     def check(self) -> None:
         """`nginx -t` of what stands there. Raises Problem with what it says."""
@@ -80,3 +90,11 @@ class Nginx(Server):
     def is_ready(self, ports: Mapping[str, int]) -> bool:
         """As it says itself."""
         return answer(ports["port"], b"GET /healthz HTTP/1.0\r\n\r\n").endswith(b"ok\n")
+
+
+def _exists(group: str) -> bool:
+    try:
+        grp.getgrnam(group)
+    except KeyError:
+        return False
+    return True

@@ -23,6 +23,7 @@ from dvor.kernel.http.signposts import Signposts
 from dvor.kernel.pages import asset, page
 
 system = APIRouter(include_in_schema=False)
+TOKEN_PATH = "/api/token"  # noqa: S105  where gateways ask about tokens
 
 _PROBLEM = {
     "title": "Problem",
@@ -64,6 +65,12 @@ async def ready(request: Request) -> JSONResponse:
     source: Any = host(request)
     parts = await source.ready()
     return JSONResponse(parts | await source.helped(), 200 if all(parts.values()) else 503)
+
+
+@system.get(TOKEN_PATH)
+async def accepted() -> Response:
+    """The token that came along is accepted: the front has looked at it. For a gateway."""
+    return Response(status_code=204)
 
 
 @system.get("/metrics")
