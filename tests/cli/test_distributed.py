@@ -35,6 +35,7 @@ def process(row: dict[str, str]) -> int:
 
 
 class TestDistributed:
+    @pytest.mark.nightly  # ten processes: more than a minute; journeys go through them, too
     def test_serves_from_processes_apart_and_leaves_nothing(
         self, up: StartUp, tmp_path: Path
     ) -> None:

@@ -211,6 +211,8 @@ class Process:
 
     async def helped(self) -> dict[str, bool]:
         """What this process does without for a while, and whether it answers."""
+        if not self.here:  # an edge: no event begins or ends here
+            return {}
         there = await self.broker.reachable()
         telemetry.BROKER_UP.set(there)
         return {"broker": there}
