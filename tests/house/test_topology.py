@@ -56,7 +56,8 @@ class TestOrder:
     @pytest.mark.parametrize("service", SERVICES, ids=lambda s: s.name)
     def test_a_service_is_built_from_what_it_says_it_calls(self, service: Service) -> None:
         taken = set(inspect.signature(service.implementation).parameters)
-        assert taken == {"db", "settings", *service.calls}
+        shared = {"cache"} if service.shares_memory else set()
+        assert taken == {"db", "settings", *shared, *service.calls}
 
     @pytest.mark.parametrize("service", SERVICES, ids=lambda s: s.name)
     def test_a_service_knows_no_other_contract(self, service: Service) -> None:
