@@ -10,7 +10,7 @@ from dvor.cli import assets
 from dvor.cli.edge import WEB, Edge, configuration
 from dvor.cli.health_page import HealthPage, Row
 from dvor.cli.problems import Problem
-from dvor.cli.servers import Kafka, Nginx, RabbitMQ, Server
+from dvor.cli.servers import Kafka, Nginx, RabbitMQ, Running, Server
 from dvor.cli.servers.processes import free_ports
 from dvor.cli.supervisor import Options, Supervisor, is_ready, taken
 from dvor.cli.workers import Worker
@@ -133,7 +133,7 @@ class Distributed(Supervisor):
             "DVOR_DATA": str(self._folder.path),
         }
 
-    def _server(self, kind: type[Server]):  # noqa: ANN202 - Running
+    def _server(self, kind: type[Server]) -> Running:
         server = kind(self._folder.path / "servers")
         ran_before = server.given() is not None or server.found() is not None
         self._servers.append(server)

@@ -135,7 +135,7 @@ class RabbitBroker:
         """What was delivered; the first call begins to consume."""
         found = self._feeds.get((group, source))
         if found is None:
-            found = self._feeds[group, source] = _QueueFeed(self, group, source)
+            found = self._feeds[group, source] = _QueueFeed(self, self._settings, group, source)
             self._keep(f"RabbitMQ, {self.queue_name(group, source)}", found.hold)
         async with found.feed.batch(found.acknowledge) as envelopes:
             yield envelopes
@@ -236,16 +236,17 @@ class _Link:
 class _QueueFeed:
     """Consumes one queue for this process."""
 
-    def __init__(self, owner: RabbitBroker, group: str, source: str) -> None:
+    def __init__(self, owner: RabbitBroker, settings: Settings, group: str, source: str) -> None:
         self.feed = Feed(lambda: owner.notice(source))
         self.channel: AbstractChannel | None = None
         self._owner = owner
+        self._settings = settings
         self._group = group
         self._source = source
 
     async def hold(self) -> None:
         """Consume, and return when the channel or the queue is lost."""
-        settings = self._owner._settings  # noqa: SLF001 - a part of it
+        settings = self._settings
         connection = await self._owner.consuming()
         lost = asyncio.Event()
         async with asyncio.timeout(settings.broker_timeout_seconds):
@@ -279,7 +280,7 @@ class _QueueFeed:
     async def acknowledge(self, marks: list[Any]) -> None:
         """These and all before them are done."""
         try:
-            async with asyncio.timeout(self._owner._settings.broker_timeout_seconds):  # noqa: SLF001
+            async with asyncio.timeout(self._settings.broker_timeout_seconds):
                 await marks[-1].ack(multiple=True)
         except _TROUBLE as problem:  # they come again and are known then
             LOG.info("not acknowledged", group=self._group, problem=repr(problem))
