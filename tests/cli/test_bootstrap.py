@@ -140,6 +140,44 @@ class TestRepair:
         assert start(clone, "version").stdout == "dvor ran with version\n"
 
 
+class TestChoiceOfPython:
+    """The Python that starts it, and another one on the path, are scripts that say who they are."""
+
+    @pytest.mark.parametrize(
+        ("started_by", "in_a_venv", "goes_on"),
+        [("plain", False, True), ("optimised", False, False), ("plain", True, False)],
+    )
+    def test_goes_on_by_an_optimised_one_unless_this_is_or_was_chosen(
+        self, clone: Path, tmp_path: Path, started_by: str, in_a_venv: bool, goes_on: bool
+    ) -> None:
+        own, path = tmp_path / "own", tmp_path / "path"
+        for folder, built in ((own, started_by), (path, "optimised")):
+            folder.mkdir()
+            says = 'echo "$0"' if built == "optimised" else "echo"
+            script = f'#!/bin/sh\nif [ "$1" = -c ]; then {says}; else echo "went on with $*"; fi\n'
+            (folder / "python3").write_text(script)
+            (folder / "python3").chmod(0o755)
+        (clone / ".venv").touch()  # no further: where it does not go on, it says that
+        prefix = "'/a/venv'" if in_a_venv else "sys.base_prefix"
+        code = (
+            f"import runpy, sys; sys.executable = {str(own / 'python3')!r}; sys.prefix = {prefix};"
+            f"sys.argv = ['dvor', 'version']; runpy.run_path({str(clone / 'dvor')!r},"
+            " run_name='__main__')"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**environment(), "PATH": str(path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if goes_on:
+            assert done.stdout == f"went on with {clone / 'dvor'} version\n", done.stderr
+        else:
+            assert done.stdout == ""
+            assert "in the way: remove it" in done.stderr
+
+
 class TestRefusal:
     def test_of_an_old_python_names_what_it_needs(self, clone: Path) -> None:
         code = (
