@@ -113,6 +113,20 @@ async def take(template: Settings, prefix: str, services: Iterable[str]) -> None
         await admin.close()
 
 
+async def copy(template: Settings, prefix: str, services: Iterable[str]) -> None:
+    """Give each of these services a database that has what the template's has; nobody else uses it.
+
+    Nobody may be connected to the template.
+    """
+    admin = await asyncpg.connect(template.database_url)
+    try:
+        for service in services:
+            source, name = f"{template.database_prefix}{service}", f"{prefix}{service}"
+            await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+    finally:
+        await admin.close()
+
+
 async def give_back(template: Settings, prefix: str, services: Iterable[str]) -> None:
     """Nobody needs these any more: the next test may have them, or they are dropped."""
     mine = replace(template, database_prefix=prefix)

@@ -1,12 +1,14 @@
 """Dvor as people run it: in one process, in two workers on one port, every service in its own.
 
 Services apart stand behind the nginx of `up --distributed`; or, nightly, behind the process of the
-pages, which then serves the REST of all of them.
+pages, which then serves the REST of all of them. Their events travel through PostgreSQL, RabbitMQ
+or Kafka. In each run the purchase is made on both of these, all other journeys nightly.
 """
 
 import asyncio
 import itertools
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -24,26 +26,37 @@ import pytest
 from dvor import topology
 from dvor.audit import audit
 from dvor.cli.edge import Edge, configuration
-from dvor.cli.servers import Missing, Nginx
+from dvor.cli.servers import Kafka, Missing, Nginx, RabbitMQ, Server
+from dvor.cli.servers.processes import free_ports
 from dvor.contracts.catalog import Catalog
 from dvor.contracts.identity import Identity
 from dvor.contracts.inventory import Inventory
 from dvor.demo import accounts
 from dvor.demo.world import fill
 from dvor.kernel.config import Settings
-from tests import servers
+from tests import databases, servers
+from tests.journeys.mother import Mother, Running
 
-SHAPES = (
-    pytest.param("edge", marks=pytest.mark.nightly),
-    "separate",
-    "workers",
-    "embedded",
-)
+BROKERS: Mapping[str, type[Server]] = {"rabbitmq": RabbitMQ, "kafka": Kafka}
+"""Shapes of services apart whose events travel through it."""
+SHAPES = ("edge", *BROKERS, "separate", "workers", "embedded")
 """The one that costs most while it stands there comes first: the last one stays until the end."""
+ON_BROKERS = "test_purchase.py"
+"""The journeys that are made on brokers in each run, and with services apart on none else."""
 SECRET = "6a" * 32
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 180  # nine processes at once on a busy machine
 _numbers = itertools.count()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Journeys in shapes that are for the night."""
+    for item in items:
+        call = getattr(item, "callspec", None)
+        shape = call.params.get("site") if call else None
+        apart = {"separate"} if item.path.name == ON_BROKERS else {*BROKERS}
+        if shape in {"edge", *apart}:
+            item.add_marker(pytest.mark.nightly)
 
 
 def free_port() -> int:
@@ -51,6 +64,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one process of a site serves: it may be another one by now."""
+
+    part: str
+    port: int
+    environment: dict[str, str]
 
 
 @dataclass
@@ -66,7 +88,11 @@ class Site:
     """What the maker of its world answered."""
     data: str = ""
     """The folder of `up`, where it is used."""
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, Running] = field(default_factory=dict)
+    mother: Mother | None = None
+    """Who starts the processes of services apart."""
+    places: dict[str, Place] = field(default_factory=dict)
+    """Of services apart: by the names of the processes, `orders` or `orders 2`."""
     clients: list[httpx2.AsyncClient] = field(default_factory=list)
     nginx: Nginx | None = None
 
@@ -99,6 +125,9 @@ class Site:
 
     async def start(self, part: str, environment: dict[str, str], *command: str) -> None:
         """Start a process."""
+        if self.mother is not None:
+            self.processes[part] = self.mother.bear(self.environment | environment)
+            return
         program = ["tests.sabotage", self.sabotage] if self.sabotage else ["dvor"]
         process = subprocess.Popen(
             [sys.executable, "-m", *program, *(command or ("serve",))],
@@ -106,6 +135,17 @@ class Site:
             cwd=ROOT,
         )
         self.processes[part] = process
+
+    async def end(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
+        """End one process of services apart, and wait until it has."""
+        self.processes[name].send_signal(how)
+        await asyncio.to_thread(self.processes[name].wait, 30)
+
+    async def begin(self, name: str) -> None:
+        """Start it again where it was; returns when it is ready."""
+        place = self.places[name]
+        await self.start(name, place.environment)
+        await self.ready(place.port, name)
 
     async def ready(self, port: int, part: str) -> None:
         """Wait until the process that serves `port` is ready."""
@@ -127,9 +167,11 @@ class Site:
         if self.nginx is not None:
             self.nginx.stop()
         for process in self.processes.values():
-            process.terminate()
+            process.send_signal(signal.SIGTERM)
         for process in self.processes.values():
             process.wait(20)
+        if self.mother is not None:
+            self.mother.end()
 
 
 @dataclass
@@ -157,12 +199,25 @@ class Api:
         return response.json() if response.content else None
 
 
+_demo_worlds: dict[str, Settings] = {}
+"""Server -> databases with the demo world, filled once in this process and copied by each site."""
+
+
 async def demo_world(settings: Settings) -> None:
     """What `./dvor up` shows at first."""
-    async with topology.running(settings) as house:
-        contracts = (Identity, Catalog, Inventory)
-        await fill(*(house.proxy(contract, "setup") for contract in contracts))
-        await house.settle()
+    server = settings.database_url
+    if server not in _demo_worlds:
+        made = Settings(
+            database_url=server, database_prefix=f"demo{os.getpid()}_", secret=settings.secret
+        )
+        await topology.migrate(made)
+        async with topology.running(made) as house:
+            contracts = (Identity, Catalog, Inventory)
+            await fill(*(house.proxy(contract, "setup") for contract in contracts))
+            await house.settle()
+        _demo_worlds[server] = made
+    names = ("broker", *(service.name for service in topology.SERVICES))
+    await databases.copy(_demo_worlds[server], settings.database_prefix, names)
 
 
 MakeWorld = Callable[[Settings], Awaitable[Any]]
@@ -176,8 +231,12 @@ async def running_site(
     sabotage: str = "",
     world: MakeWorld | None = None,
     extra: Mapping[str, str] | None = None,
+    replicas: int = 1,
 ) -> AsyncIterator[Site]:
-    """A Dvor of this shape on fresh databases, with the demo world or another one in it."""
+    """A Dvor of this shape on fresh databases, with the demo world or another one in it.
+
+    `replicas`: so many processes of each service, where they are apart.
+    """
     port = free_port()
     prefix = f"j{os.getpid()}_{next(_numbers)}_"
     environment = {
@@ -191,6 +250,7 @@ async def running_site(
         "DVOR_PROVIDER_WEBHOOK_URL": f"http://127.0.0.1:{port}/api/v1/payments/provider-webhooks",
         "DVOR_LOG_LEVEL": "warning",
         "DVOR_DEMO": "1",
+        **({} if "DVOR_BROKER_URL" in (extra or {}) else _broker(shape, prefix)),
         # As slow as the machine is: what is tested is what people get, not how soon.
         "DVOR_CALL_TIMEOUT_SECONDS": "60",
         "DVOR_DATABASE_WAIT_SECONDS": "60",
@@ -198,8 +258,11 @@ async def running_site(
         **(extra or {}),
     }
     settings = Settings.from_environment(environment)
-    await topology.migrate(settings)
-    made = await (world or demo_world)(settings)
+    if world is None:
+        await demo_world(settings)
+    else:
+        await topology.migrate(settings)
+    made = await world(settings) if world else None
     folder = tempfile.TemporaryDirectory(prefix="dvor-journey-")
     site = Site(shape, settings, environment, sabotage, made, data=folder.name)
     try:
@@ -209,7 +272,7 @@ async def running_site(
         elif shape == "workers":
             await _start_workers(site)
         else:
-            await _start_separately(site, behind_nginx=shape != "edge")
+            await _start_separately(site, replicas, behind_nginx=shape != "edge")
         yield site
         if not sabotage:
             report = await audit(site.database_urls)
@@ -219,6 +282,18 @@ async def running_site(
         folder.cleanup()
 
 
+def _broker(shape: str, prefix: str) -> dict[str, str]:
+    """How events travel; names of a site are its own, as it shares the server with others."""
+    if shape not in BROKERS:
+        return {}
+    return {
+        "DVOR_BROKER": shape,
+        "DVOR_BROKER_URL": servers.running(BROKERS[shape]).address,
+        "DVOR_BROKER_PREFIX": prefix.rstrip("_"),
+        "DVOR_BROKER_PARTITIONS": "2",
+    }
+
+
 async def _start_workers(site: Site) -> None:
     port = str(site.settings.port)
     command = ("up", "--port", port, "--workers", "2", "--no-demo", "--data", site.data)
@@ -226,24 +301,42 @@ async def _start_workers(site: Site) -> None:
     await site.ready(site.settings.port, "up")
 
 
-async def _start_separately(site: Site, *, behind_nginx: bool) -> None:
-    names = [service.name for service in topology.SERVICES]
-    grpc = {name: free_port() for name in names}
-    http = {name: free_port() for name in names}
-    http["web"] = free_port() if behind_nginx else site.settings.port
-    addresses = {f"DVOR_ADDRESS_{n.upper()}": f"127.0.0.1:{grpc[n]}" for n in names}
-    for name in names:
-        own = {"DVOR_RUN": name, "DVOR_GRPC_PORT": str(grpc[name]), "DVOR_PORT": str(http[name])}
-        await site.start(name, addresses | own)
-    own = {"DVOR_RUN": "web", "DVOR_EDGE": "1", "DVOR_PORT": str(http["web"])}
-    await site.start("web", addresses | own)
-    for name, port in http.items():
-        await site.ready(port, name)
+async def _start_separately(site: Site, replicas: int, *, behind_nginx: bool) -> None:
+    site.places = _places(site.settings.port, replicas, behind_nginx=behind_nginx)
+    if not site.sabotage:
+        site.mother = Mother()
+    for name, place in site.places.items():
+        await site.start(name, place.environment)
+    for name, place in site.places.items():
+        await site.ready(place.port, name)
     if behind_nginx:
-        _start_nginx(site, http)
+        _start_nginx(site)
 
 
-def _start_nginx(site: Site, http: Mapping[str, int]) -> None:
+def _places(port: int, replicas: int, *, behind_nginx: bool) -> dict[str, Place]:
+    parts = [*(service.name for service in topology.SERVICES), "web"]
+    free = iter(free_ports(2 * replicas * len(parts)))
+    http = {part: [next(free) for _ in range(replicas)] for part in parts}
+    if not behind_nginx:
+        http["web"] = [port]
+    grpc = {part: [next(free) for _ in range(replicas)] for part in parts if part != "web"}
+    addresses = {
+        f"DVOR_ADDRESS_{part.upper()}": f"ipv4:{','.join(f'127.0.0.1:{one}' for one in ports)}"
+        for part, ports in grpc.items()
+    }
+    found: dict[str, Place] = {}
+    for part in parts:
+        for number, own in enumerate(http[part]):
+            more = {"DVOR_GRPC_PORT": str(grpc[part][number])} if part in grpc else _EDGE
+            environment = {**addresses, **more, "DVOR_RUN": part, "DVOR_PORT": str(own)}
+            found[f"{part} {number + 1}" if number else part] = Place(part, own, environment)
+    return found
+
+
+_EDGE = {"DVOR_EDGE": "1"}
+
+
+def _start_nginx(site: Site) -> None:
     try:
         site.nginx = Nginx(Path(site.data))
         site.nginx.install()
@@ -251,8 +344,11 @@ def _start_nginx(site: Site, http: Mapping[str, int]) -> None:
         servers.without(missing)
     sites = site.nginx.folder / "sites"
     sites.mkdir(parents=True)
+    upstreams: dict[str, list[str]] = {}
+    for place in site.places.values():
+        upstreams.setdefault(place.part, []).append(f"127.0.0.1:{place.port}")
     edge = Edge(
-        upstreams={name: [f"127.0.0.1:{port}"] for name, port in http.items()},
+        upstreams=upstreams,
         listen=f"127.0.0.1:{site.settings.port}",
         cache=site.nginx.folder / "temporary" / "tokens",
         # All people of a test come from one address.
