@@ -9,7 +9,7 @@ from socket import socket
 
 import uvicorn
 
-from dvor.kernel import points, process, telemetry
+from dvor.kernel import metrics, points, process, telemetry
 from dvor.kernel.brokers.asyncapi import document
 from dvor.kernel.config import Settings
 from dvor.kernel.http.packets import Protocol
@@ -82,6 +82,7 @@ async def serve(settings: Settings, sockets: list[socket] | None = None) -> None
     """Serve HTTP, and gRPC where a port is set, until told to stop."""
     part = "all" if "all" in settings.run else "+".join(sorted(settings.run))
     telemetry.configure(settings, part)
+    metrics.tell_build(part)
     if settings.kill_at:
         points.kill_at(settings.kill_at)
     async with running(settings) as house:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dvor import topology
 from dvor.cli.graph import mermaid
+from dvor.kernel import metrics
 from dvor.kernel.config import reference
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,10 @@ class TestDocuments:
             place = found
             for step in reference_.split("/"):
                 place = place[step]
+
+    def test_the_reference_lists_every_metric(self) -> None:
+        written = (ROOT / "docs/reference/metrics.md").read_text()
+        assert written == metrics.reference(), "write it anew: see kernel/metrics.py"
 
     def test_every_decision_and_guide_that_is_linked_exists(self) -> None:
         for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:

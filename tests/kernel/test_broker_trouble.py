@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from dvor.kernel import telemetry
+from dvor.kernel import metrics
 from dvor.kernel.brokers.kafka import KafkaBroker
 from dvor.kernel.config import Settings
 from dvor.kernel.errors import Unavailable
@@ -49,7 +49,7 @@ class TestServerAway:
             answer = await house.http.get("/readyz")
             assert answer.status_code == 200
             assert answer.json() == {"identity": True, "broker": up}
-            assert telemetry.BROKER_UP._value.get() == up
+            assert metrics.BROKER_UP._value.get() == up
 
     async def test_broken_lines_to_rabbitmq_lose_and_reorder_nothing(
         self, settings: Settings, address_of: AddressOf

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.conftest import MakeHouse
 from tests.journeys.conftest import running_site
 from tests.journeys.test_purchase import SUCCESS, offer, pay, until
 
@@ -78,16 +77,6 @@ class TestTraces:
                         return
                     await asyncio.sleep(0.1)
                 raise AssertionError(dict(collector.traces))
-
-
-class TestMetrics:
-    async def test_count_requests_calls_and_waiting_events(self, make_house: MakeHouse) -> None:
-        house = await make_house("catalog", "identity")
-        await house.http.get("/api/v1/listings")
-        page = (await house.http.get("/metrics")).text
-        assert 'dvor_http_request_seconds_count{method="GET",route="/api/v1/listings"' in page
-        assert 'dvor_call_seconds_count{contract="Catalog",method="search",outcome="ok"' in page
-        assert "dvor_outbox_age_seconds" in page
 
 
 class TestLogs:

@@ -10,6 +10,7 @@ import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 from rich.console import Console
@@ -54,6 +55,7 @@ class Supervisor:
         self._folder = DataFolder(options.data)
         self._workers: list[Worker] = []
         self._postgres: EmbeddedPostgres | None = None
+        self._metrics_folder = ""
         self._stops_asked = 0
         self._is_starting = True
         self._woken, self._wakes = os.pipe()
@@ -64,6 +66,7 @@ class Supervisor:
         with suppress(_StopAsked), ExitStack() as stack:
             # Left in the opposite order: no new visitors, all stopped, the folder given back.
             stack.enter_context(self._folder)
+            self._metrics_folder = stack.enter_context(TemporaryDirectory(prefix="dvor-"))
             stack.callback(self._stop)
             self._start(stack)
             self._is_starting = False
@@ -90,12 +93,19 @@ class Supervisor:
                 "DVOR_DATA": str(self._folder.path),
             }
         # Nothing of ours may draw while the first worker shows how the demo world fills.
-        self._workers[0].begin(variables, first=["migrate", *(["demo"] if with_demo else [])])
+        first = ["migrate", *(["demo"] if with_demo else [])]
+        self._workers[0].begin(variables | self._named(1), first=first)
         self._wait_until_ready(self._options.host, port)
-        for worker in self._workers[1:]:
-            worker.begin(variables)
+        for number, worker in enumerate(self._workers[1:], 2):
+            worker.begin(variables | self._named(number))
         self._folder.tell(port=port, database_url=variables["DVOR_DATABASE_URL"])
         self._welcome(port)
+
+    def _named(self, number: int) -> dict[str, str]:
+        """What tells a worker from the others, where there are several."""
+        if self._options.workers == 1:
+            return {}
+        return {"DVOR_METRICS_FOLDER": self._metrics_folder, "DVOR_WORKER": str(number)}
 
     def _start_postgres(self) -> str:
         self._postgres = EmbeddedPostgres(

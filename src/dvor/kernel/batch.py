@@ -4,8 +4,10 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextvars import Context, copy_context
+from functools import partial
 from typing import Any, Generic, TypeVar
 
+from dvor.kernel import metrics
 from dvor.kernel.db import Contended, Database, Tx, assert_no_transaction
 from dvor.kernel.errors import Refusal, Unavailable
 
@@ -43,7 +45,10 @@ class Batcher(Generic[Item, Answer]):
         batch_max: int,
         queue_max: int,
         lanes: int = 1,
+        name: str = "",
     ) -> None:
+        """`name`: what measures call it; by default that of `work`."""
+        self._sizes = metrics.sizes(name or _named(work))
         self._work = work
         self._batch_max = batch_max
         self._queue_max = queue_max
@@ -89,6 +94,7 @@ class Batcher(Generic[Item, Answer]):
         return batch
 
     async def _answer(self, batch: list[tuple[Item, "asyncio.Future[Answer]"]]) -> None:
+        self._sizes.note(len(batch))
         try:
             answers = await self._work([item for item, _ in batch])
             assert len(answers) == len(batch), "one answer for each item"
@@ -120,7 +126,13 @@ def reader(
         found = await read(list({one for wanted in asked for one in wanted}))
         return [found] * len(asked)
 
-    return Batcher(work, batch_max=READ_TOGETHER_MAX, queue_max=queue_max, lanes=READ_LANES)
+    return Batcher(
+        work,
+        batch_max=READ_TOGETHER_MAX,
+        queue_max=queue_max,
+        lanes=READ_LANES,
+        name=_named(read),
+    )
 
 
 def writer(
@@ -136,7 +148,7 @@ def writer(
         await write(items)
         return [None] * len(items)
 
-    return Batcher(work, batch_max=batch_max, queue_max=queue_max, lanes=lanes)
+    return Batcher(work, batch_max=batch_max, queue_max=queue_max, lanes=lanes, name=_named(write))
 
 
 class GroupCommit:
@@ -152,7 +164,11 @@ class GroupCommit:
         self._db = db
         self._name = name
         self._works: Batcher[Any, Any] = Batcher(
-            self._all, batch_max=COMMIT_TOGETHER_MAX, queue_max=queue_max, lanes=COMMIT_LANES
+            self._all,
+            batch_max=COMMIT_TOGETHER_MAX,
+            queue_max=queue_max,
+            lanes=COMMIT_LANES,
+            name=name,
         )
 
     async def run(self, work: Callable[[Tx], Coroutine[Any, Any, Answer | Refusal]]) -> Answer:
@@ -167,6 +183,14 @@ class GroupCommit:
     async def _all(self, asked: Sequence[Any]) -> list[Any]:
         async with self._db.tx(self._name) as tx:
             return [await tx.shared(work, context) for work, context in asked]
+
+
+def _named(function: Any) -> str:
+    """A function by its module and name: `orders.queries.whole`."""
+    while isinstance(function, partial):
+        function = function.func
+    module = str(function.__module__).removeprefix("dvor.").removeprefix("services.")
+    return f"{module}.{function.__name__.lstrip('_')}"
 
 
 def _concerns_all(problem: Exception) -> bool:

@@ -250,6 +250,15 @@ class Settings:
     audit_seconds: int = _variable(
         "DVOR_AUDIT_SECONDS", 60, "how often the promises are audited; 0: only when an admin asks"
     )
+    metrics_folder: str = _variable(
+        "DVOR_METRICS_FOLDER",
+        "",
+        "folder where processes that share one port tell each other what they measured;"
+        " `up --workers` sets it; empty: there is one",
+    )
+    worker: str = _variable(
+        "DVOR_WORKER", "", "which of the processes that share one port this is: 1, 2 …"
+    )
     log_format: str = _variable("DVOR_LOG_FORMAT", "console", "console or json")
     log_level: str = _variable("DVOR_LOG_LEVEL", "info", "debug, info, warning or error")
     otlp_url: str = _variable("DVOR_OTLP_URL", "", "OpenTelemetry collector (HTTP); empty: off")

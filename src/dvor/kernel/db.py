@@ -1,20 +1,22 @@
 """PostgreSQL: pools, transactions, and what is written with them. The only door to asyncpg."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import Context, ContextVar
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 from pydantic_core import from_json, to_json
 
-from dvor.kernel import journal, points, telemetry
+from dvor.kernel import journal, metrics, points, telemetry
 from dvor.kernel.config import Settings
+from dvor.kernel.connections import Connection
 from dvor.kernel.errors import Invalid, Refusal, Unavailable
 from dvor.kernel.events import Event
-from dvor.kernel.ids import derived, new
+from dvor.kernel.ids import derived
 
 if TYPE_CHECKING:
     from dvor.kernel.messages import Message
@@ -38,26 +40,6 @@ class Contended(Unavailable):
 
 class Unwritable(Invalid):
     """A text has a character that cannot be kept."""
-
-
-class Connection(Protocol):
-    """What queries need: a transaction or, for single statements, a database."""
-
-    async def fetch(self, sql: str, *args: Any) -> list[Record]:
-        """All rows."""
-        ...
-
-    async def fetchrow(self, sql: str, *args: Any) -> Record | None:
-        """The first row."""
-        ...
-
-    async def fetchval(self, sql: str, *args: Any) -> Any:
-        """The first value of the first row."""
-        ...
-
-    async def execute(self, sql: str, *args: Any) -> int:
-        """Run a statement; answers how many rows it changed."""
-        ...
 
 
 def assert_no_transaction(what: str) -> None:
@@ -115,6 +97,7 @@ class Tx:
         self._events: list[tuple[Event, str]] = []
         self._tasks: list[tuple[Any, ...]] = []
         self._gathered: dict[_Write, list[Any]] = {}
+        self._counted: list[tuple[Any, ...]] = []
 
     async def fetch(self, sql: str, *args: Any) -> list[Record]:
         """All rows."""
@@ -156,13 +139,13 @@ class Tx:
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """What happens inside may fail without failing the whole transaction."""
-        events, tasks = len(self._events), len(self._tasks)
+        events, tasks, counted = len(self._events), len(self._tasks), len(self._counted)
         gathered = {write: len(items) for write, items in self._gathered.items()}
         try:
             async with self._connection.transaction():
                 yield
         except BaseException:
-            del self._events[events:], self._tasks[tasks:]
+            del self._events[events:], self._tasks[tasks:], self._counted[counted:]
             for write, items in self._gathered.items():
                 del items[gathered.get(write, 0) :]
             raise
@@ -204,23 +187,24 @@ class Tx:
         """Call `write(tx, items)` once before this commits, with all that was gathered for it."""
         self._gathered.setdefault(write, []).append(item)
 
+    def count(self, note: Callable[..., None], *what: Any) -> None:
+        """Call `note(*what)`, which counts something, once this has committed, and only then."""
+        self._counted.append((note, *what))
+
+    def committed(self) -> None:
+        """Count what was to be counted."""
+        for note, *what in self._counted:
+            note(*what)
+
     async def flush(self) -> None:
         """Write what was gathered, emitted and enqueued."""
         for write, items in self._gathered.items():
             if items:
                 await write(self, items)
         if self._events:
-            await self._connection.execute(
-                journal.INSERT_EVENTS,
-                [new() for _ in self._events],
-                [event.aggregate_id for event, _ in self._events],
-                [event.wire_name for event, _ in self._events],
-                [event.model_dump_json() for event, _ in self._events],
-                [trace for _, trace in self._events],
-            )
+            await journal.write_events(self._connection, self._events)
         if self._tasks:
-            columns = [list(column) for column in zip(*self._tasks, strict=True)]
-            await self._connection.execute(journal.INSERT_TASKS, *columns)
+            await journal.write_tasks(self._connection, self._tasks)
 
 
 def changed(status: str) -> int:
@@ -255,6 +239,7 @@ class Database:
         self._at_hand: list[Any] = []
         """Of the pool, in use by nobody: its own way out and in costs twice as much as a statement."""
         self._waiting = 0  # for the pool, as closing does, too
+        self._waits = metrics.CONNECTION_SECONDS.labels(service)
 
     async def open(self) -> None:
         """Connect. Raises Unavailable where the server cannot be reached."""
@@ -316,10 +301,21 @@ class Database:
                 return held
             await self._pool.release(held)
         self._waiting += 1
+        began = time.perf_counter()
         try:
             return await self._pool.acquire(timeout=self._settings.database_wait_seconds)
         finally:
             self._waiting -= 1
+            self._waits.observe(time.perf_counter() - began)
+
+    def connections(self) -> tuple[int, int]:
+        """Connections in use and idle ones, now."""
+        idle = self._pool.get_idle_size() + len(self._at_hand)
+        return self._pool.get_size() - idle, idle
+
+    def wanted(self) -> int:
+        """Who waits for a connection now."""
+        return self._waiting
 
     async def fetch(self, sql: str, *args: Any) -> list[Record]:
         """All rows of a single statement."""
@@ -364,6 +360,7 @@ class Database:
                 raise
             else:
                 await _wholly(connection, transaction.commit())
+                tx.committed()
                 if name:
                     points.reached(f"{name}.after_commit")
             finally:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from dvor.kernel import points, telemetry
+from dvor.kernel import metrics, points, telemetry
 from dvor.kernel.brokers import BATCH, Broker, Envelope
 from dvor.kernel.caller import Caller, asking
 from dvor.kernel.config import Settings
@@ -93,7 +93,7 @@ class Consumer:
             for source in self.sources:
                 with suppress(Unavailable):
                     lag = await self._broker.lag(self._db.service, source)
-                    telemetry.EVENTS_WAITING.labels(self._db.service, source).set(lag)
+                    metrics.EVENTS_WAITING.labels(self._db.service, source).set(lag)
 
     async def take_batch(self, source: str) -> int:
         """Apply the next events of `source`; answers how many were taken."""
@@ -154,7 +154,7 @@ class Consumer:
         with telemetry.extract(envelope.trace, f"event {envelope.type}", server=False):
             # A newer process may say more than we know of.
             await handler(tx, cls.model_validate(envelope.data, extra="ignore"))
-        telemetry.EVENTS_TAKEN.labels(self._db.service, envelope.type).inc()
+        metrics.EVENTS_TAKEN.labels(self._db.service, envelope.type).inc()
 
     async def _park(self, envelope: Envelope, error: str) -> None:
         async with self._db.tx() as tx:
@@ -166,7 +166,7 @@ class Consumer:
                 return
             await tx.execute(_PARK, *_parked(envelope, error[:2000]))
         LOG.error("parked", service=self._db.service, type=envelope.type, error=error)
-        telemetry.EVENTS_PARKED.labels(self._db.service).inc()
+        metrics.EVENTS_PARKED.labels(self._db.service).inc()
 
     async def replay_parked(self) -> tuple[int, int]:
         """Try parked messages again, oldest first; answers (applied, still parked).

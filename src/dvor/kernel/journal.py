@@ -1,6 +1,12 @@
-"""SQL of what a transaction writes beside its tables: events for the outbox, tasks."""
+"""What a transaction writes beside its tables: events for the outbox, tasks."""
 
-INSERT_EVENTS = """
+from collections.abc import Sequence
+from typing import Any
+
+from dvor.kernel.events import Event
+from dvor.kernel.ids import new
+
+_INSERT_EVENTS = """
 WITH given AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[])
         WITH ORDINALITY AS g (message_id, aggregate, type, data, trace, position)
@@ -24,7 +30,7 @@ WITH given AS (
 SELECT pg_notify('dvor_outbox', '') FROM told LIMIT 1
 """
 
-INSERT_TASKS = """
+_INSERT_TASKS = """
 WITH given AS (
     INSERT INTO tasks (id, name, work, run_at, attempts_max, trace)
     SELECT id, name, work::jsonb, coalesce(run_at, dvor_now()), attempts_max, trace::jsonb
@@ -35,3 +41,21 @@ WITH given AS (
 )
 SELECT pg_notify('dvor_tasks', '') FROM given LIMIT 1
 """
+
+
+async def write_events(connection: Any, events: Sequence[tuple[Event, str]]) -> None:
+    """Append to the outbox: events, each with the trace it belongs to as JSON."""
+    await connection.execute(
+        _INSERT_EVENTS,
+        [new() for _ in events],
+        [event.aggregate_id for event, _ in events],
+        [event.wire_name for event, _ in events],
+        [event.model_dump_json() for event, _ in events],
+        [trace for _, trace in events],
+    )
+
+
+async def write_tasks(connection: Any, tasks: Sequence[tuple[Any, ...]]) -> None:
+    """Have tasks done: id, name, work, when, how often at most, trace. One that is known is not."""
+    columns = [list(column) for column in zip(*tasks, strict=True)]
+    await connection.execute(_INSERT_TASKS, *columns)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from dvor.kernel import points, telemetry
+from dvor.kernel import metrics, points, telemetry
 from dvor.kernel.brokers import Broker, Envelope
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
@@ -82,7 +82,7 @@ class Relay:
         points.reached(f"{service}.after_publish")
         await self._db.execute(_SENT, [row["id"] for row in rows])
         points.reached(f"{service}.after_marking")
-        telemetry.EVENTS_SENT.labels(service).inc(len(rows))
+        metrics.EVENTS_SENT.labels(service).inc(len(rows))
         return len(rows)
 
     async def forget(self) -> None:

@@ -20,6 +20,7 @@ from dvor.kernel.http.gate import Gate
 from dvor.kernel.inbox import Consumer
 from dvor.kernel.migrations import migrate
 from dvor.kernel.outbox import Relay
+from dvor.kernel.scrape import Scrape
 from dvor.kernel.service import Service, groups
 from dvor.kernel.tasks import Runner, Timer
 
@@ -58,6 +59,14 @@ class Process:
         self.runners: dict[str, Runner] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._grpc: Any = None
+        self.scrape = Scrape(
+            settings,
+            self._databases,
+            self.consumers,
+            self._implementations,
+            self.broker,
+            self.gate,
+        )
 
     @property
     def here(self) -> list[Service]:
@@ -128,6 +137,7 @@ class Process:
             self._start_loops(service)
         if self.settings.grpc_port:
             await self._serve_grpc()
+        await self.scrape.open()
 
     def _start_loops(self, service: Service) -> None:
         database = self._databases[service.name]
@@ -139,7 +149,6 @@ class Process:
             *service.timers,
             Timer("forget_events", lambda _: relay.forget(), 3600),
             Timer("forget_answers", lambda _: self._forget_answers(database), 3600),
-            Timer("outbox_age", lambda _: _observe_outbox(database), 5),
             Timer("forget_taken_events", lambda _: self.broker.forget(), 3600),
         )
         turn = self.gate.calm if service.patient else None
@@ -214,7 +223,7 @@ class Process:
         if not self.here:  # an edge: no event begins or ends here
             return {}
         there = await self.broker.reachable()
-        telemetry.BROKER_UP.set(there)
+        metrics.BROKER_UP.set(there)
         return {"broker": there}
 
     async def settle(self, timeout_seconds: float = 30) -> None:
@@ -254,6 +263,7 @@ class Process:
 
     async def close(self) -> None:
         """Stop everything; what was committed continues at the next start."""
+        await self.scrape.close()
         if self._grpc is not None:
             await self._grpc.stop(self.settings.shutdown_seconds)
         for loop in self._loops:
@@ -274,14 +284,6 @@ class Process:
                 await stop()
         for used in (*self._keys.values(), *self._databases.values()):
             await used.close()
-
-
-async def _observe_outbox(database: Database) -> None:
-    age = await database.fetchval(
-        "SELECT coalesce(extract(epoch FROM dvor_now() - min(at)), 0)::float"
-        " FROM outbox WHERE sent_at IS NULL"
-    )
-    telemetry.OUTBOX_AGE.labels(database.service).set(age)
 
 
 def collect_seldom() -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, get_type_hints
 from uuid import UUID
 
-from dvor.kernel import points, telemetry
+from dvor.kernel import metrics, points, telemetry
 from dvor.kernel.batch import writer
 from dvor.kernel.caller import Caller, asking
 from dvor.kernel.config import Settings
@@ -208,19 +209,19 @@ class Runner:
     async def _run_one(self, row: Record) -> None:
         async with self._gate:
             name: str = row["name"]
-            error = None
+            began, outcome = time.perf_counter(), "done"
             with telemetry.extract(row["trace"], f"task {name}", server=False):
                 try:
                     await self._attempt(self._tasks.get(name), row)
                 except Exception as problem:  # noqa: BLE001 - whatever it is, the row keeps it
-                    error = f"{type(problem).__name__}: {problem}"
-                    await self._again(row, problem, error)
+                    outcome = await self._again(row, problem)
                 else:
                     points.reached(f"{name}.before_done")
                     await self._done.ask((row["id"], row["attempts"]))
                     points.reached(f"{name}.after_done")
             self._running.pop(row["id"], None)
-            telemetry.TASKS_RUN.labels(self._service, name, "failed" if error else "done").inc()
+            metrics.TASKS_RUN.labels(self._service, name, outcome).inc()
+            metrics.TASK_SECONDS.labels(self._service, name).observe(time.perf_counter() - began)
 
     async def _mark_done(self, done: Sequence[tuple[UUID, int]]) -> None:
         await self._db.execute(_DONE, *map(list, zip(*done, strict=True)))
@@ -233,7 +234,9 @@ class Runner:
             async with asyncio.timeout(known.timeout_seconds):
                 await known.run(self._implementation, work)
 
-    async def _again(self, row: Record, problem: Exception, error: str) -> None:
+    async def _again(self, row: Record, problem: Exception) -> str:
+        """Note what went wrong, and when it is tried again; answers what became of the task."""
+        error = f"{type(problem).__name__}: {problem}"
         wait = min(2 ** row["attempts"] * 0.25, BACK_OFF_MAX_SECONDS) * random.uniform(0.5, 1)  # noqa: S311
         state = await self._db.fetchval(
             _AGAIN, row["id"], row["attempts"], error[:2000], timedelta(seconds=wait)
@@ -241,6 +244,7 @@ class Runner:
         quiet = isinstance(problem, Unavailable) and state == "due"
         write = LOG.info if quiet else LOG.warning
         write("task failed", service=self._service, task=row["name"], error=error, state=state)
+        return "given_up" if state == "failed" else "failed"
 
     async def _run_timer(self, timer_: Timer) -> None:
         lease = timedelta(seconds=max(timer_.every_seconds * 3, 5))

@@ -1,18 +1,15 @@
-"""What can be seen from outside: logs, metrics, traces. The door to structlog and its kin."""
+"""What can be seen from outside beside metrics: logs and traces. The door to structlog and its kin."""
 
 import logging
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import cache
 from typing import Any
 
 import structlog
 from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
 
 from dvor.kernel.config import Settings
 
@@ -22,29 +19,6 @@ _TRACER = trace.get_tracer("dvor")
 _on = False
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
 
-HTTP_SECONDS = Histogram(
-    "dvor_http_request_seconds", "HTTP requests", ["method", "route", "status"]
-)
-CALL_SECONDS = Histogram(
-    "dvor_call_seconds", "Calls of contracts", ["contract", "method", "outcome"]
-)
-EVENTS_SENT = Counter("dvor_events_sent_total", "Events published", ["service"])
-EVENTS_TAKEN = Counter("dvor_events_taken_total", "Events applied", ["service", "type"])
-EVENTS_PARKED = Counter("dvor_events_parked_total", "Events that could not be applied", ["service"])
-EVENTS_UNREADABLE = Counter(
-    "dvor_events_unreadable_total", "Messages that are no events: dead letters", ["service"]
-)
-EVENTS_WAITING = Gauge(
-    "dvor_events_waiting", "Events that a service has not applied", ["service", "source"]
-)
-BROKER_UP = Gauge("dvor_broker_up", "1 while the broker answers")
-OUTBOX_AGE = Gauge("dvor_outbox_age_seconds", "Age of the oldest unsent event", ["service"])
-SAGA_STEPS = Counter("dvor_saga_steps_total", "Steps of orders", ["action", "outcome"])
-ORDERS_STUCK = Gauge("dvor_orders_stuck", "Orders without progress for a minute")
-AUDIT_VIOLATIONS = Gauge("dvor_audit_violations", "What the last audit found broken", ["promise"])
-AUDIT_AGE = Gauge("dvor_audit_age_seconds", "Seconds since the last audit ended")
-AUDIT_SKIPPED = Gauge("dvor_audit_skipped", "Checks that the last audit could not make")
-TASKS_RUN = Counter("dvor_tasks_total", "Tasks run", ["service", "task", "outcome"])
 
 
 def log(name: str) -> Any:
@@ -145,28 +119,3 @@ def extract(
 def span(name: str, **attributes: str) -> AbstractContextManager[Any]:
     """A step worth seeing in a trace; free where tracing is off."""
     return _TRACER.start_as_current_span(name, attributes=attributes) if _on else _NO_SPAN
-
-
-@cache
-def _call_seconds(contract: str, method: str, outcome: str) -> Histogram:
-    return CALL_SECONDS.labels(contract, method, outcome)
-
-
-def observe_call(contract: str, method: str, outcome: str, began: float) -> None:
-    """Measure a call of a contract that began then (`time.perf_counter`), and how it ended."""
-    _call_seconds(contract, method, outcome).observe(time.perf_counter() - began)
-
-
-@cache
-def _http_seconds(method: str, route: str, status: int) -> Histogram:
-    return HTTP_SECONDS.labels(method, route, str(status))
-
-
-def observe_request(method: str, route: str, status: int, began: float) -> None:
-    """Measure a request by its route's pattern, which are few."""
-    _http_seconds(method, route, status).observe(time.perf_counter() - began)
-
-
-def metrics_page() -> bytes:
-    """All metrics of this process in Prometheus' text format."""
-    return generate_latest(REGISTRY)

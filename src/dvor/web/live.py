@@ -9,6 +9,8 @@ from typing import Any
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from dvor.kernel import metrics
+
 STREAMS_PER_PERSON = 3
 STREAMS_PER_ADDRESS = 30
 """Of those who have not signed in: many may share one address."""
@@ -43,6 +45,9 @@ def slot(person: Hashable, most: int = STREAMS_PER_PERSON) -> Iterator[bool]:
 def streams_open() -> int:
     """How many streams are open in this process."""
     return _open.total()
+
+
+metrics.LISTENERS.set_function(streams_open)
 
 
 class EventStream(StreamingResponse):

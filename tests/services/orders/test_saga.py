@@ -10,7 +10,7 @@ import pytest
 from dvor.contracts.inventory import HoldStatus
 from dvor.contracts.orders import LatePaymentReturned, OrderPaid, OrderStatus
 from dvor.contracts.payments import PaymentStatus
-from dvor.kernel import telemetry
+from dvor.kernel import metrics
 from dvor.services.orders import queries, saga, saga_queries
 from tests.services.orders.conftest import PRICE, Scene
 from tests.services.orders.test_orders import Moves, moves, told
@@ -99,7 +99,7 @@ class TestTroubles:
         self, moves: Moves, scene: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         order = await moves.place()
-        failed = telemetry.SAGA_STEPS.labels("settle", "failed")
+        failed = metrics.SAGA_STEPS.labels("settle", "failed")
         before = failed._value.get()
 
         async def broken(*_: Any) -> None:
@@ -138,18 +138,18 @@ class TestTroubles:
         scene.inventory.down = True
         await moves.authorise(order)
         await service(scene).saga.watch()
-        assert telemetry.ORDERS_STUCK._value.get() == 0
+        assert metrics.ORDERS_STUCK._value.get() == 0
         await scene.house.clock.advance(seconds=61)
         await service(scene).saga.watch()
-        assert telemetry.ORDERS_STUCK._value.get() == 1
+        assert metrics.ORDERS_STUCK._value.get() == 1
         scene.inventory.down = False
         for _ in range(20):  # the more often it has failed, the later it is tried again
             await scene.house.clock.advance(seconds=15)
             await scene.house.settle()
             await service(scene).saga.watch()
-            if not telemetry.ORDERS_STUCK._value.get():
+            if not metrics.ORDERS_STUCK._value.get():
                 break
-        assert telemetry.ORDERS_STUCK._value.get() == 0
+        assert metrics.ORDERS_STUCK._value.get() == 0
 
     async def test_nobody_can_be_forgotten(self, moves: Moves, scene: Scene) -> None:
         order = await moves.place()

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from dvor.kernel import telemetry
+from dvor.kernel import metrics, telemetry
 from dvor.kernel.brokers.envelope import Envelope
 from dvor.kernel.brokers.port import BATCH
 from dvor.kernel.config import Settings
@@ -81,7 +81,7 @@ class Feed:
 
 def unreadable(group: str, source: str, problem: Exception) -> None:
     """Say that something came for `group` that is no event: the broker keeps it as a dead letter."""
-    telemetry.EVENTS_UNREADABLE.labels(group).inc()
+    metrics.EVENTS_UNREADABLE.labels(group).inc()
     LOG.error("dead letter", group=group, source=source, problem=str(problem))
 
 

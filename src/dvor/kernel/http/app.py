@@ -14,7 +14,6 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from dvor import __version__
-from dvor.kernel import telemetry
 from dvor.kernel.errors import Refusal
 from dvor.kernel.http import problems
 from dvor.kernel.http.front import Callers, Front
@@ -74,9 +73,10 @@ async def accepted() -> Response:
 
 
 @system.get("/metrics")
-async def metrics() -> Response:
+async def metrics(request: Request) -> Response:
     """Prometheus' text format."""
-    return Response(telemetry.metrics_page(), media_type="text/plain; version=0.0.4")
+    source: Any = host(request)
+    return Response(await source.scrape.page(), media_type="text/plain; version=0.0.4")
 
 
 @system.get("/api/docs")

@@ -15,7 +15,7 @@ from fastapi import Response
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dvor.kernel import pages, telemetry
+from dvor.kernel import metrics, pages, telemetry
 from dvor.kernel.caller import ANONYMOUS, Caller, asking, enter, leave
 from dvor.kernel.config import Settings
 from dvor.kernel.errors import Invalid, Unauthenticated
@@ -187,7 +187,7 @@ class Front:
                 pages.page.reset(token)
             route = getattr(scope.get("route"), "path", "none")
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            telemetry.observe_request(method, route, status, began)
+            metrics.observe_request(method, route, status, began)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, headers: _Headers) -> None:
         language = _language(headers)

@@ -20,7 +20,7 @@ class Gate:
 
     def __init__(self, at_once: int, waiting_max: int) -> None:
         self._places = asyncio.Semaphore(at_once)
-        self._waiting = 0
+        self._waiting = self._inside = 0
         self._waiting_max = waiting_max
         self._nobody_waits = asyncio.Event()
         self._nobody_waits.set()
@@ -32,10 +32,20 @@ class Gate:
             await self._wait()
         else:
             await self._places.acquire()
+        self._inside += 1
         try:
             yield
         finally:
+            self._inside -= 1
             self._places.release()
+
+    def under_way(self) -> int:
+        """Requests that have a place."""
+        return self._inside
+
+    def waiting(self) -> int:
+        """Requests that wait for one."""
+        return self._waiting
 
     async def _wait(self) -> None:
         if self._waiting >= self._waiting_max:

@@ -1,11 +1,12 @@
 """Contracts that run in another process."""
 
 import asyncio
+import time
 from typing import Any, TypeVar
 
 import grpc
 
-from dvor.kernel import deadline, telemetry
+from dvor.kernel import deadline, metrics, telemetry
 from dvor.kernel.config import Settings
 from dvor.kernel.errors import DeadlineExceeded, Internal, Refusal
 from dvor.kernel.messages import Message, Nothing
@@ -56,10 +57,14 @@ def _calling(
                 (signing.HEADER, signing.signed(caller_as(service), path, key)),
                 *((k, v) for k, v in telemetry.carried().items() if v.isascii()),
             ]
+            began, code = time.perf_counter(), "OK"
             try:
                 data = await link.call(path)(encode(request), timeout=left, metadata=metadata)
             except grpc.aio.AioRpcError as error:
+                code = error.code().name
                 raise statuses.loaded(error, what) from None
+            finally:
+                metrics.observe_grpc(method.contract, method.name, code, began, served=False)
         return decode(data)
 
     async def call(request: Message) -> Message | None:

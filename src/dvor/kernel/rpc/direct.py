@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from dvor.kernel import deadline, points, telemetry
+from dvor.kernel import deadline, metrics, points, telemetry
 from dvor.kernel.caller import Caller, current, enter, leave
 from dvor.kernel.config import Settings
 from dvor.kernel.db import assert_no_transaction
@@ -108,7 +108,7 @@ async def run(
         _LOG.exception("call failed", contract=method.contract, method=method.name)
         raise Internal from problem
     finally:
-        telemetry.observe_call(method.contract, method.name, outcome, began)
+        metrics.observe_call(method.contract, method.name, outcome, began)
 
 
 async def _in_time(function: Any, request: Message, seconds: float) -> Any:

@@ -1,6 +1,7 @@
 """Contracts served over gRPC, with health and reflection."""
 
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 from pydantic import ValidationError
 
-from dvor.kernel import deadline, telemetry
+from dvor.kernel import deadline, metrics, telemetry
 from dvor.kernel.caller import ANONYMOUS, Caller, asking
 from dvor.kernel.config import Settings
 from dvor.kernel.errors import Internal, InvalidFields, Refusal, Unauthenticated
@@ -119,13 +120,20 @@ class Server:
             headers = dict(context.invocation_metadata() or ())
             if not _REQUEST_ID.fullmatch(headers.get("dvor-request-id", "")):
                 headers["dvor-request-id"] = new().hex
+            began, code = time.perf_counter(), "CANCELLED"
             try:
-                return await answer(data, headers, context.time_remaining())
+                answered = await answer(data, headers, context.time_remaining())
+                code = "OK"
+                return answered  # noqa: TRY300 - `finally` wants to know
             except Refusal as problem:
                 refusal = problem
+                code = statuses.code_of(refusal).name
             except Exception:  # noqa: BLE001 - nothing but refusals crosses
                 _LOG.exception("call failed", call=what)
                 refusal = Internal()
+                code = statuses.code_of(refusal).name
+            finally:
+                metrics.observe_grpc(method.contract, method.name, code, began, served=True)
             await context.abort(
                 statuses.code_of(refusal),
                 refusal.message,

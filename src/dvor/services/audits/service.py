@@ -8,7 +8,7 @@ from datetime import timedelta
 from dvor.audit import Report, audit
 from dvor.audit.looking import DATABASES
 from dvor.contracts.audits import AuditFinding, AuditReport, AuditStatus
-from dvor.kernel import caller, ids, telemetry
+from dvor.kernel import caller, ids, metrics, telemetry
 from dvor.kernel.caller import Role, caller_key
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Record, raw_connection
@@ -107,16 +107,16 @@ class AuditsService:
         newest = await queries.newest(self.db)
         report = _report(newest)
         if newest is None or report is None:
-            telemetry.AUDIT_AGE.set(time.monotonic() - self._since)
+            metrics.AUDIT_AGE.set(time.monotonic() - self._since)
             return
-        telemetry.AUDIT_AGE.set(newest["age_seconds"])
+        metrics.AUDIT_AGE.set(newest["age_seconds"])
         sums = dict.fromkeys((finding.promise for finding in report.findings), 0)
         for finding in report.findings:
             sums[finding.promise] += finding.violations
         for promise, violations in sums.items():
-            telemetry.AUDIT_VIOLATIONS.labels(promise).set(violations)
+            metrics.AUDIT_VIOLATIONS.labels(promise).set(violations)
         skipped = sum(bool(finding.skipped) for finding in report.findings)
-        telemetry.AUDIT_SKIPPED.set(skipped)
+        metrics.AUDIT_SKIPPED.set(skipped)
 
 
 def _findings(report: Report) -> tuple[AuditFinding, ...]:

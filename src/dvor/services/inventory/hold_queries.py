@@ -195,3 +195,17 @@ async def due_holds(db: Connection, limit: int) -> list[UUID]:
         limit,
     )
     return [row["id"] for row in rows]
+
+
+async def standing(db: Connection) -> Record:
+    """How many holds live, how many are past their deadline, and by how many seconds at most."""
+    row = await db.fetchrow(
+        """
+        SELECT count(*) AS live, count(*) FILTER (WHERE expires_at <= dvor_now()) AS overdue,
+            greatest(coalesce(extract(epoch FROM dvor_now() - min(expires_at)), 0), 0)::float
+                AS overdue_seconds
+        FROM holds WHERE status = 'held'
+        """
+    )
+    assert row is not None
+    return row

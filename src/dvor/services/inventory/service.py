@@ -45,7 +45,7 @@ from dvor.contracts.seating import (
     SeatStates,
 )
 from dvor.contracts.waiting import Waiting, WaitingLines, WaitingList
-from dvor.kernel import clock, ids
+from dvor.kernel import clock, ids, metrics
 from dvor.kernel.caller import current, require_service, require_user
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
@@ -87,6 +87,13 @@ class InventoryService:
         self.seats = Seats(db, catalog)
         self.desk = ClosureDesk(db, settings)
         self.shelf = Calendars(db, self.desk)
+
+    async def measure(self) -> None:
+        """Say how many holds live, and whether somebody ends them in time."""
+        row = await hold_queries.standing(self.db)
+        metrics.HOLDS_LIVE.set(row["live"])
+        metrics.HOLDS_OVERDUE.set(row["overdue"])
+        metrics.HOLDS_OVERDUE_AGE.set(row["overdue_seconds"])
 
     async def stop(self) -> None:
         """Answer those who wait for a hold."""

@@ -13,7 +13,7 @@ from collections import deque
 from datetime import timedelta
 from uuid import UUID
 
-from dvor.kernel import clock, telemetry
+from dvor.kernel import clock, metrics, telemetry
 from dvor.kernel.caller import Caller, asking
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Contended, Database, Record
@@ -62,10 +62,10 @@ class Saga:
             async with asyncio.timeout(STEP_SECONDS):
                 after = await self.steps.do(order)
         except Exception as problem:
-            telemetry.SAGA_STEPS.labels(action, "failed").inc()
+            metrics.SAGA_STEPS.labels(action, "failed").inc()
             await self._put_off(order, action, problem)
             raise
-        telemetry.SAGA_STEPS.labels(action, "done").inc()
+        metrics.SAGA_STEPS.labels(action, "done").inc()
         return after
 
     async def _put_off(self, order: Record, action: str, problem: Exception) -> None:
@@ -163,7 +163,11 @@ class Saga:
 
     async def watch(self) -> None:
         """Say aloud which orders make no progress."""
-        rows = await saga_queries.stuck(self.db, STUCK_AFTER, STUCK_SHOWN)
-        telemetry.ORDERS_STUCK.set(rows[0]["stuck"] if rows else 0)
-        for row in rows:
+        for row in await self.count_stuck():
             LOG.error("order makes no progress", **{k: str(v) for k, v in row.items()})
+
+    async def count_stuck(self) -> list[Record]:
+        """Measure how many orders make no progress; answers some of them."""
+        rows = await saga_queries.stuck(self.db, STUCK_AFTER, STUCK_SHOWN)
+        metrics.ORDERS_STUCK.set(rows[0]["stuck"] if rows else 0)
+        return rows

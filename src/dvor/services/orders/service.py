@@ -405,6 +405,10 @@ class OrdersService:
         await self._whole.close()
         await self._known.close()
 
+    async def measure(self) -> None:
+        """Say how many orders make no progress."""
+        await self.saga.count_stuck()
+
     async def busy(self) -> bool:
         """Whether an order is under way here, or due. For tests and replays."""
         return await self.saga.busy()

@@ -21,7 +21,7 @@ from dvor.contracts.payments import (
     UnknownPayment,
     Webhook,
 )
-from dvor.kernel import clock, telemetry
+from dvor.kernel import clock, metrics, telemetry
 from dvor.kernel.batch import GroupCommit
 from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.errors import Conflict, InvalidFields, Unavailable
@@ -272,6 +272,7 @@ class Settlement:
                 postings = ledger.refunded(refund["amount"])
                 await books.post(tx, [_transaction(refund["key"], "refunded", row, postings)])
                 amount = Money(amount=refund["amount"], currency=row["currency"])
+                tx.count(metrics.moved, "refunded", amount.currency, amount.amount)
                 tx.emit(
                     PaymentRefunded(order_id=row["order_id"], payment_id=row["id"], amount=amount)
                 )
@@ -344,6 +345,7 @@ async def note_capture(tx: Tx, payment_id: UUID, amount: int) -> Record | None:
     postings = ledger.captured(shares, row["commission_bp"])
     tx.gather(books.post, _transaction(payment_id, "captured", row, postings))
     taken = Money(amount=amount, currency=row["currency"])
+    tx.count(metrics.moved, "captured", taken.currency, taken.amount)
     tx.emit(PaymentCaptured(order_id=row["order_id"], payment_id=payment_id, amount=taken))
     return row
 
@@ -363,6 +365,8 @@ async def _follow_dispute(tx: Tx, payment_id: UUID, standing: Standing) -> bool:
         await step(tx, row, what, row["contested"])
         await _post_dispute(tx, row, what)
         contested = Money(amount=row["contested"], currency=row["currency"])
+        if what == "disputed":
+            tx.count(metrics.moved, what, contested.currency, contested.amount)
         tx.emit(
             PaymentDisputed(
                 order_id=row["order_id"],
