@@ -9,7 +9,7 @@ that are made already are touched: less than a microsecond each.
 import platform
 import time
 from collections import Counter as Counted
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -327,12 +327,14 @@ def _labelled(sample: str, worker: str) -> str:
     return f'{name}{{worker="{worker}"}}{rest}'
 
 
-def names() -> Sequence[str]:
-    """Every name that a query may use: those of histograms have three."""
-    found: list[str] = []
-    for name, kind, *_ in _DECLARED:
+def names() -> Mapping[str, tuple[str, ...]]:
+    """Every name that a query may use, with its labels: those of histograms have three."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, kind, labels, _, shared in _DECLARED:
         ends = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
-        found += (name + end for end in ends)
+        extra = ("le",) if kind == "histogram" else ()
+        extra += () if shared else ("worker",)
+        found |= dict.fromkeys((name + end for end in ends), (*labels, *extra))
     return found
 
 
