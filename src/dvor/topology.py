@@ -82,6 +82,7 @@ async def serve(settings: Settings, sockets: list[socket] | None = None) -> None
     """Serve HTTP, and gRPC where a port is set, until told to stop."""
     part = "all" if "all" in settings.run else "+".join(sorted(settings.run))
     telemetry.configure(settings, part)
+    telemetry.bridge_libraries()
     metrics.tell_build(part)
     if settings.kill_at:
         points.kill_at(settings.kill_at)
@@ -105,7 +106,7 @@ def http_server(house: Process) -> uvicorn.Server:
             loop="uvloop",
             http=Protocol,
             lifespan="off",
-            log_level="warning",
+            log_config=None,
             access_log=False,
             timeout_graceful_shutdown=house.settings.shutdown_seconds,
             timeout_keep_alive=30,

@@ -24,7 +24,7 @@ class Bench:
         self.gate.set()
         self.fails_on: dict[int, Exception] = {}
         self.under_way = self.most_under_way = 0
-        usual = {"batch_max": 100, "queue_max": 1000, "lanes": 1}
+        usual: dict[str, Any] = {"batch_max": 100, "queue_max": 1000, "lanes": 1}
         self.batcher: Batcher[int, int] = Batcher(self.work, **(usual | limits))
 
     async def work(self, items: Sequence[int]) -> list[int | Refusal]:

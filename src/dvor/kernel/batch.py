@@ -7,7 +7,7 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from dvor.kernel import metrics
+from dvor.kernel import metrics, telemetry
 from dvor.kernel.db import Contended, Database, Tx, assert_no_transaction
 from dvor.kernel.errors import Refusal, Unavailable
 
@@ -48,7 +48,10 @@ class Batcher(Generic[Item, Answer]):
         name: str = "",
     ) -> None:
         """`name`: what measures call it; by default that of `work`."""
-        self._sizes = metrics.sizes(name or _named(work))
+        self._name = name or _named(work)
+        self._sizes = metrics.sizes(self._name)
+        self._askers: dict[asyncio.Future[Answer], Any] | None = {} if telemetry.tracing() else None
+        """Where in a trace each stood who asked."""
         self._work = work
         self._batch_max = batch_max
         self._queue_max = queue_max
@@ -65,6 +68,9 @@ class Batcher(Generic[Item, Answer]):
             raise Busy
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._queue.append((item, answer))
+        if self._askers is not None:
+            self._askers[answer] = telemetry.here()
+            answer.add_done_callback(self._askers.pop)
         if self._lanes_free:
             self._lanes_free -= 1
             lane = asyncio.create_task(self._lane(), context=Context())
@@ -96,7 +102,12 @@ class Batcher(Generic[Item, Answer]):
     async def _answer(self, batch: list[tuple[Item, "asyncio.Future[Answer]"]]) -> None:
         self._sizes.note(len(batch))
         try:
-            answers = await self._work([item for item, _ in batch])
+            if self._askers is None:
+                answers = await self._work([item for item, _ in batch])
+            else:
+                askers = [self._askers.get(answer) for _, answer in batch]
+                with telemetry.together(self._name, askers):
+                    answers = await self._work([item for item, _ in batch])
             assert len(answers) == len(batch), "one answer for each item"
         except Exception as problem:  # noqa: BLE001 - whatever it is, those who wait hear of it
             if len(batch) == 1 or _concerns_all(problem):

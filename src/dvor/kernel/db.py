@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import asyncpg
 from pydantic_core import from_json, to_json
 
-from dvor.kernel import journal, metrics, points, telemetry
+from dvor.kernel import journal, metrics, points, statements, telemetry
 from dvor.kernel.config import Settings
 from dvor.kernel.connections import Connection
 from dvor.kernel.errors import Invalid, Refusal, Unavailable
@@ -251,6 +251,11 @@ class Database:
                 max_size=settings.database_pool,
                 init=_prepare,
                 reset=_keep,
+                connection_class=(
+                    statements.shown(asyncpg.Connection, self.service)
+                    if telemetry.tracing()
+                    else asyncpg.Connection
+                ),
                 timeout=settings.database_wait_seconds,
                 server_settings={
                     "application_name": f"dvor {self.service}",

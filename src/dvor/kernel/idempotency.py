@@ -110,7 +110,7 @@ class Keys:
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
         self._lease = timedelta(seconds=settings.idempotency_lease_seconds)
-        limits = {"batch_max": _BATCH_MAX, "queue_max": _QUEUE_MAX, "lanes": _LANES}
+        limits: dict[str, Any] = {"batch_max": _BATCH_MAX, "queue_max": _QUEUE_MAX, "lanes": _LANES}
         self._claims = Batcher(self._claim_all, **limits)
         self._stores = writer(self._store_all, **limits)
         self._drops = writer(self._drop_all, **limits)

@@ -151,7 +151,7 @@ class Consumer:
 
     async def _handle(self, tx: Tx, envelope: Envelope) -> None:
         cls, handler = self._handlers[envelope.type]
-        with telemetry.extract(envelope.trace, f"event {envelope.type}", server=False):
+        with telemetry.extract(envelope.trace, f"event {envelope.type}", kind="consumer"):
             # A newer process may say more than we know of.
             await handler(tx, cls.model_validate(envelope.data, extra="ignore"))
         metrics.EVENTS_TAKEN.labels(self._db.service, envelope.type).inc()

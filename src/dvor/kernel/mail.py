@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 
+from dvor.kernel import telemetry
 from dvor.kernel.db import assert_no_transaction
 
 _PORTS = {"smtp": 25, "smtps": 465}
@@ -28,18 +29,19 @@ async def send(smtp_url: str, message: EmailMessage, timeout_seconds: float) -> 
         raise ConnectionError("DVOR_SMTP_URL is not smtp://… or smtps://…")
     insist = parse_qs(server.query).get("tls") == ["required"]
     try:
-        await aiosmtplib.send(
-            message,
-            sender=_bare(message["From"]),
-            recipients=[_bare(message["To"])],
-            hostname=server.hostname,
-            port=server.port or _PORTS[server.scheme],
-            username=unquote(server.username) if server.username else None,
-            password=unquote(server.password) if server.password else None,
-            use_tls=server.scheme == "smtps",
-            start_tls=True if insist else None if server.scheme == "smtp" else False,
-            timeout=timeout_seconds,
-        )
+        with telemetry.span("mail", kind="client", **{"server.address": server.hostname}):
+            await aiosmtplib.send(
+                message,
+                sender=_bare(message["From"]),
+                recipients=[_bare(message["To"])],
+                hostname=server.hostname,
+                port=server.port or _PORTS[server.scheme],
+                username=unquote(server.username) if server.username else None,
+                password=unquote(server.password) if server.password else None,
+                use_tls=server.scheme == "smtps",
+                start_tls=True if insist else None if server.scheme == "smtp" else False,
+                timeout=timeout_seconds,
+            )
     except aiosmtplib.SMTPRecipientsRefused as refused:
         if all(500 <= one.code < 600 for one in refused.recipients):
             raise RecipientRefused(str(refused)) from refused

@@ -12,6 +12,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
+from dvor.kernel import telemetry
 from dvor.kernel.db import assert_no_transaction
 
 CONNECT_TIMEOUT_SECONDS = 5
@@ -63,8 +64,16 @@ async def post(
     """Send `body` and give the status of the answer; its content is read and forgotten.
 
     A redirect is an answer like any other. Raises ConnectionError when nobody answers and
-    TimeoutError when it takes longer than `timeout_seconds` in all.
+    TimeoutError when it takes longer than `timeout_seconds` in all. The receiver is told our
+    request's id, and the trace where traces are taken.
     """
+    with telemetry.span("POST", kind="client", **{"server.address": urlsplit(url).hostname or ""}):
+        return await _post(url, body, telemetry.outbound() | headers, timeout_seconds, lines)
+
+
+async def _post(
+    url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float, lines: Lines
+) -> int:
     async with _asked("POST", url, body, headers, timeout_seconds, lines) as response:
         await _discard(response)
         return response.status
@@ -93,6 +102,19 @@ async def call(
     goes to `fetch`. Raises TooLong, ConnectionError, TimeoutError.
     """
     plain = {"Accept-Encoding": "identity", **headers}
+    host = {"server.address": urlsplit(url).hostname or ""}
+    with telemetry.span(method, kind="client", **host):
+        return await _call(method, url, body, plain, timeout_seconds, bytes_max)
+
+
+async def _call(
+    method: str,
+    url: str,
+    body: bytes | None,
+    plain: Mapping[str, str],
+    timeout_seconds: float,
+    bytes_max: int,
+) -> Fetched:
     async with (
         Lines() as lines,
         _asked(method, url, body, plain, timeout_seconds, lines) as response,

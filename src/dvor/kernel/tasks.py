@@ -210,7 +210,7 @@ class Runner:
         async with self._gate:
             name: str = row["name"]
             began, outcome = time.perf_counter(), "done"
-            with telemetry.extract(row["trace"], f"task {name}", server=False):
+            with telemetry.extract(row["trace"], f"task {name}", kind="consumer"):
                 try:
                     await self._attempt(self._tasks.get(name), row)
                 except Exception as problem:  # noqa: BLE001 - whatever it is, the row keeps it

@@ -41,6 +41,9 @@ _API_HEADERS_SECURE = (*_API_HEADERS, (b"strict-transport-security", b"max-age=3
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods that are told apart in metrics: a client may make up any other."""
 
+_UNTRACED = ("/metrics", "/healthz", "/readyz", "/static/", "/pictures/")
+"""Asked all the time, by programs, and of no interest in traces."""
+
 _Headers = dict[str, str]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 
@@ -150,9 +153,9 @@ class Front:
         given = headers.get("x-request-id", "")
         token = telemetry.request_id.set(given if _REQUEST_ID.fullmatch(given) else new().hex)
         try:
-            if telemetry.tracing():
+            if telemetry.tracing() and not scope["path"].startswith(_UNTRACED):
                 carried = headers | {"dvor-request-id": telemetry.request_id.get()}
-                with telemetry.extract(carried, f"{scope['method']} {scope['path']}"):
+                with telemetry.extract(carried, scope["method"]):
                     await self._measured(scope, receive, send, headers)
             else:
                 await self._measured(scope, receive, send, headers)
@@ -188,6 +191,7 @@ class Front:
             route = getattr(scope.get("route"), "path", "none")
             method = scope["method"] if scope["method"] in _METHODS else "other"
             metrics.observe_request(method, route, status, began)
+            telemetry.name_request(method, route, status)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, headers: _Headers) -> None:
         language = _language(headers)

@@ -46,13 +46,14 @@ def _calling(
     method: Method, path: str, link: "_Link", service: str | None, seconds: float, key: bytes
 ) -> Call:
     what = f"{method.contract}.{method.name}"
+    calling = f"call {what}"
     encode, decode = codec(method.request).encode, codec(method.returns or Nothing).decode
 
     async def send(request: Message) -> Message:
         left = deadline.remaining_seconds(seconds)
         if left <= 0:
             raise DeadlineExceeded
-        with telemetry.span(f"call {what}"):
+        with telemetry.span(calling, kind="client"):
             metadata = [
                 (signing.HEADER, signing.signed(caller_as(service), path, key)),
                 *((k, v) for k, v in telemetry.carried().items() if v.isascii()),

@@ -150,7 +150,7 @@ class Saga:
     async def _move_alone(self, order: Record, trace: dict[str, str]) -> None:
         what = f"order {order['pending_action'] or 'look'}"
         with (
-            telemetry.extract(trace, what, server=False),
+            telemetry.extract(trace, what, kind="internal"),
             asking(Caller(service="orders")),
             # `_put_off` has said what went wrong and when somebody tries again.
             contextlib.suppress(Exception),

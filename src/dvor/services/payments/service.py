@@ -33,7 +33,7 @@ from dvor.contracts.payments import (
     UnknownPayment,
     UnknownWebhook,
 )
-from dvor.kernel import clock, outbound
+from dvor.kernel import clock, outbound, telemetry
 from dvor.kernel.batch import GroupCommit, reader, writer
 from dvor.kernel.caller import Role, current, require_role, require_service, require_user
 from dvor.kernel.config import BadConfiguration, Settings
@@ -112,6 +112,7 @@ class PaymentsService:
                 provider=self.provider.name,
                 commission_bp=self.settings.commission_basis_points,
                 shares=ledger.whole(request.amount.amount, shares),
+                trace=telemetry.carried(),
             )
             return row or await queries.payment_of_order(tx, request.order_id)
 

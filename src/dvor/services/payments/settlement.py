@@ -416,7 +416,8 @@ async def tell(tx: Tx, row: Record, what: str) -> None:
     webhook = Webhook(type=f"payment.{what}", payment_id=row["id"], order_id=row["order_id"])
     body = webhook.model_dump_json().encode()
     tx.gather(webhook_queries.insert_webhooks, (webhook_id, row["id"], webhook.type, body))
-    tx.enqueue(deliver_webhook, DeliverWebhook(webhook_id=webhook_id), key=str(webhook_id))
+    with telemetry.extract(row["trace"], f"payment {what}", kind="internal"):
+        tx.enqueue(deliver_webhook, DeliverWebhook(webhook_id=webhook_id), key=str(webhook_id))
 
 
 def known(row: Record | None) -> Record:
