@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from dvor.kernel import metrics
 from dvor.kernel.batch import Batcher
@@ -131,6 +132,15 @@ class TestBatches:
         assert value(page, "dvor_batch_size_bucket", batch="tests.sizes", le="5.0") == 1
 
 
+class TestTold:
+    def test_nothing_is_said_of_what_nobody_knows(self) -> None:
+        registry = CollectorRegistry()
+        gauge = metrics.Told("tests_told", "A number", registry=registry)
+        assert value(metrics.written(registry), "tests_told") is None
+        gauge.set(0)
+        assert value(metrics.written(registry), "tests_told") == 0
+
+
 class TestHolds:
     def test_are_counted_by_outcome(self) -> None:
         metrics.observe_call("Inventory", "hold", "ok", time.perf_counter())
@@ -146,12 +156,13 @@ class TestWorkers:
         one, two = (self._scrape(tmp_path, str(n)) for n in (1, 2))
         await one.open()
         await two.open()
+        metrics.ORDERS_STUCK.set(0)
         page = await one.page()
         assert value(page, "dvor_worker_up", worker="1") == 1
         assert value(page, "dvor_worker_up", worker="2") == 1
         assert value(page, "process_start_time_seconds", worker="2")
         assert page.count("# TYPE process_start_time_seconds ") == 1
-        assert value(page, "dvor_orders_stuck") is not None
+        assert value(page, "dvor_orders_stuck") == 0
         assert value(page, "dvor_orders_stuck", worker="1") is None
         two._server.close()  # type: ignore[union-attr]
         page = await one.page()

@@ -33,8 +33,24 @@ _DECLARED: list[tuple[str, str, tuple[str, ...], str, bool]] = []
 """Of each metric: name, type, labels, meaning, whether it is told once for all processes."""
 
 
+class Told(Gauge):
+    """A number that is told once somebody has said it: 0 would be a lie where nobody can know."""
+
+    said = False
+
+    def set(self, value: float) -> None:
+        """Say it."""
+        self.said = True
+        super().set(value)
+
+    def collect(self) -> Iterable[Metric]:
+        """Nothing before."""
+        return super().collect() if self.said else ()
+
+
 def _declare(kind: Any, name: str, meaning: str, *labels: str, shared: bool = False) -> Any:
-    _DECLARED.append((name, kind.__name__.lower(), labels, meaning, shared))
+    written = "gauge" if kind is Told else kind.__name__.lower()
+    _DECLARED.append((name, written, labels, meaning, shared))
     return kind(name, meaning, labels, registry=SHARED if shared else HERE)
 
 
@@ -152,25 +168,25 @@ TASKS_AGE = _declare(
     shared=True,
 )
 HOLDS_LIVE = _declare(
-    Gauge, "dvor_holds_live", "Holds that are neither confirmed nor over", shared=True
+    Told, "dvor_holds_live", "Holds that are neither confirmed nor over", shared=True
 )
 HOLDS_OVERDUE = _declare(
-    Gauge, "dvor_holds_overdue", "Holds past their deadline that nobody has ended", shared=True
+    Told, "dvor_holds_overdue", "Holds past their deadline that nobody has ended", shared=True
 )
 HOLDS_OVERDUE_AGE = _declare(
-    Gauge, "dvor_holds_overdue_seconds", "How long the oldest of them is past it", shared=True
+    Told, "dvor_holds_overdue_seconds", "How long the oldest of them is past it", shared=True
 )
 ORDERS_STUCK = _declare(
-    Gauge, "dvor_orders_stuck", "Orders without progress for a minute", shared=True
+    Told, "dvor_orders_stuck", "Orders without progress for a minute", shared=True
 )
 AUDIT_VIOLATIONS = _declare(
     Gauge, "dvor_audit_violations", "What the last audit found broken", "promise", shared=True
 )
 AUDIT_AGE = _declare(
-    Gauge, "dvor_audit_age_seconds", "Seconds since the last audit ended", shared=True
+    Told, "dvor_audit_age_seconds", "Seconds since the last audit ended", shared=True
 )
 AUDIT_SKIPPED = _declare(
-    Gauge, "dvor_audit_skipped", "Checks that the last audit could not make", shared=True
+    Told, "dvor_audit_skipped", "Checks that the last audit could not make", shared=True
 )
 
 BATCHES = (1, 2, 5, 10, 20, 50, 100, 200, 512)

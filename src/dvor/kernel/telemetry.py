@@ -30,7 +30,6 @@ LINKS_MAX = 32
 """Traces that one batch is linked to."""
 
 
-
 def log(name: str) -> Any:
     """A structured logger."""
     return structlog.get_logger(name)
