@@ -61,7 +61,7 @@ async def until(client: httpx2.AsyncClient, path: str, found: Callable[[Any], An
             answer = (await client.get(f"/api/v1{path}")).json()["data"]
             if told := found(answer):
                 return told
-        except httpx2.HTTPError:
+        except (httpx2.HTTPError, ValueError):
             pass  # it starts
         await asyncio.sleep(0.5)
     raise AssertionError(answer)

@@ -11,7 +11,6 @@ from dvor.kernel import metrics, telemetry
 from dvor.kernel.brokers import LocalBroker
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
-from dvor.kernel.errors import Refusal
 from dvor.kernel.http.gate import Gate
 from dvor.kernel.inbox import Consumer
 
@@ -135,7 +134,7 @@ class Scrape:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._read(name)
-        except (Refusal, TimeoutError) as problem:
+        except Exception as problem:  # noqa: BLE001 - of all others it must be told
             LOG.warning("cannot be measured", service=name, problem=repr(problem))
             metrics.DATABASE_UP.labels(name).set(0)
             for gauge in _QUEUE_GAUGES:
