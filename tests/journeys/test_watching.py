@@ -19,7 +19,7 @@ from tests.house.test_observability import ALERTS, promtool
 from tests.journeys.conftest import Site, free_port, running_site
 from tests.journeys.test_purchase import offer
 
-pytestmark = pytest.mark.nightly
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1200)]
 PATIENCE_SECONDS = 120
 STOPPED = "UPDATE leases SET holder = gen_random_uuid(), until = clock_timestamp() + $1::interval"
 
@@ -103,7 +103,7 @@ class TestPrometheus:
                 prometheus, "/query?query=sum(dvor_worker_up)", lambda d: d["result"]
             )
             assert workers[0]["value"][1] == "2"
-            await photograph(prometheus, "/targets", "prometheus-targets")
+            await photograph(prometheus, "/classic/targets", "prometheus-targets")
             async with raw_connection(site.settings.database("orders")) as orders:
                 stopped = f"{STOPPED} WHERE name = 'relay'"
                 await orders.execute(stopped, timedelta(hours=1))
@@ -112,7 +112,7 @@ class TestPrometheus:
                 await api.post("/orders", {"lines": [{"offer_id": found["id"]}]})
                 alert = ("DvorRelayStopped", "orders")
                 await until(prometheus, "/alerts", lambda d: alert in firing(d))
-                await photograph(prometheus, "/alerts", "prometheus-alerts")
+                await photograph(prometheus, "/classic/alerts", "prometheus-alerts")
                 await orders.execute(stopped, timedelta())
             await until(prometheus, "/alerts", lambda d: alert not in firing(d))
 

@@ -68,7 +68,7 @@ async def post(
     request's id, and the trace where traces are taken.
     """
     with telemetry.span("POST", kind="client", **{"server.address": urlsplit(url).hostname or ""}):
-        return await _post(url, body, telemetry.outbound() | headers, timeout_seconds, lines)
+        return await _post(url, body, {**telemetry.outbound(), **headers}, timeout_seconds, lines)
 
 
 async def _post(
