@@ -68,7 +68,6 @@ class TestPage:
         assert value(page, "dvor_tasks_waiting", **told) == 1
         assert 60 <= (value(page, "dvor_tasks_age_seconds", **told) or 0) < 90
         assert value(page, "dvor_parked_events", **told) == 0
-        assert value(page, "dvor_inbox_lag", group="notifications", source="orders") == 0
 
     async def test_says_nothing_of_a_database_that_does_not_answer(
         self, make_house: MakeHouse, monkeypatch: pytest.MonkeyPatch
@@ -183,7 +182,7 @@ class TestWorkers:
         settings = Settings(metrics_folder=str(folder), worker=worker)
         nothing: Any = {}
         gate: Any = _Gate()
-        return Scrape(settings, nothing, nothing, nothing, gate, gate)
+        return Scrape(settings, nothing, nothing, gate)
 
 
 class _Gate:

@@ -83,6 +83,10 @@ EVENTS_TAKEN = _declare(Counter, "dvor_events_taken_total", "Events applied", "s
 EVENTS_PARKED = _declare(
     Counter, "dvor_events_parked_total", "Events that could not be applied", "service"
 )
+EVENTS_UNREADABLE = _declare(
+    Counter, "dvor_events_unreadable_total", "Messages that are no events: dead letters", "service"
+)
+BROKER_UP = _declare(Told, "dvor_broker_up", "1 while the broker answers")
 TASKS_RUN = _declare(
     Counter,
     "dvor_tasks_total",
@@ -147,11 +151,11 @@ OUTBOX_AGE = _declare(
     Gauge, "dvor_outbox_age_seconds", "Age of the oldest unsent event", "service", shared=True
 )
 OUTBOX_WAITING = _declare(Gauge, "dvor_outbox_waiting", "Unsent events", "service", shared=True)
-INBOX_LAG = _declare(
+EVENTS_WAITING = _declare(
     Gauge,
-    "dvor_inbox_lag",
-    "Events of a source that a group has not taken yet",
-    *("group", "source"),
+    "dvor_events_waiting",
+    "Events of a source that a service has not applied yet, by its broker",
+    *("service", "source"),
     shared=True,
 )
 PARKED = _declare(

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from dvor.kernel import brokers, idempotency, rpc, telemetry, virtual_clock
+from dvor.kernel import brokers, idempotency, metrics, rpc, telemetry, virtual_clock
 from dvor.kernel.cache import SESSIONS, Cache
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
@@ -62,9 +62,7 @@ class Process:
         self.scrape = Scrape(
             settings,
             self._databases,
-            self.consumers,
             self._implementations,
-            self.broker,
             self.gate,
         )
 

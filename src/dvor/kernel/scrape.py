@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dvor.kernel import metrics, telemetry
-from dvor.kernel.brokers import LocalBroker
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
 from dvor.kernel.http.gate import Gate
-from dvor.kernel.inbox import Consumer
 
 LOG = telemetry.log("metrics")
 REMEMBERED_SECONDS = 2.0
@@ -42,16 +40,12 @@ class Scrape:
         self,
         settings: Settings,
         databases: Mapping[str, Database],
-        consumers: Mapping[str, Consumer],
         implementations: Mapping[str, Any],
-        broker: LocalBroker,
         gate: Gate,
     ) -> None:
         self._settings = settings
         self._databases = databases
-        self._consumers = consumers
         self._implementations = implementations
-        self._broker = broker
         self._gate = gate
         self._measured = -REMEMBERED_SECONDS
         self._measuring = asyncio.Lock()
@@ -147,9 +141,6 @@ class Scrape:
         row: Any = await self._databases[name].fetchrow(_QUEUES)
         for gauge, column in _QUEUE_GAUGES.items():
             gauge.labels(name).set(row[column])
-        if consumer := self._consumers.get(name):
-            for source in consumer.sources:
-                metrics.INBOX_LAG.labels(name, source).set(await self._broker.lag(name, source))
         if measure := getattr(self._implementations[name], "measure", None):
             await measure()
 
