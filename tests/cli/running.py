@@ -117,7 +117,9 @@ class Running:
     def workers(self) -> set[int]:
         marks = {pid: Path(f"/proc/{pid}/cmdline") for pid in self.descendants()}
         return {
-            pid for pid, line in marks.items() if line.exists() and b"serve" in line.read_bytes()
+            pid
+            for pid, line in marks.items()
+            if line.exists() and b"serve" in line.read_bytes().split(b"\0")
         }
 
     def get(self, path: str) -> tuple[int, str]:
