@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.journeys.conftest import running_site
@@ -50,12 +49,8 @@ class Collector:
         self.url = ""
 
     def names(self, trace_id: str) -> set[tuple[str, str]]:
-        """Service and name of each span of a trace; a process may run several services."""
-        return {
-            (service, span.name)
-            for part, span in self.spans[trace_id]
-            for service in part.split("+")
-        }
+        """Service and name of each span of a trace."""
+        return {(part, span.name) for part, span in self.spans[trace_id]}
 
     def roots(self, trace_id: str) -> list[str]:
         """Names of the spans of a trace whose parents are not known, or not yet."""
@@ -98,11 +93,10 @@ async def collecting() -> AsyncIterator[Collector]:
 
 
 class TestTraces:
-    @pytest.mark.parametrize("shape", ["three", pytest.param("edge", marks=pytest.mark.nightly)])
-    async def test_an_order_through_all_processes_is_one(self, postgres: str, shape: str) -> None:
+    async def test_an_order_through_all_processes_is_one(self, postgres: str) -> None:
         async with collecting() as collector:
             extra = {"DVOR_OTLP_URL": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
-            async with running_site(shape, postgres, extra=extra) as site:
+            async with running_site("edge", postgres, extra=extra) as site:
                 api = await site.signed_in("customer@dvor.example")
                 found = await offer(api, "product")
                 order = await api.post("/orders", {"lines": [{"offer_id": found["id"]}]})
