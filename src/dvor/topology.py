@@ -4,7 +4,9 @@ Which of them run in this process, and where the others are, is configuration (`
 DVOR_RUN=all or names, DVOR_ADDRESS_<NAME> for the rest.
 """
 
+import asyncio
 import json
+from contextlib import suppress
 from socket import socket
 
 import uvicorn
@@ -74,6 +76,9 @@ def running(settings: Settings):  # noqa: ANN201 - an async context manager givi
     return process.running(assemble(settings))
 
 
+_LOOK_SECONDS = 0.05
+_TOLD_LOOKS = 10
+"""Who calls by gRPC hears meanwhile that this process leaves."""
 ACCEPTED_AT_ONCE = 32
 """Connections that a process takes in one turn of its loop."""
 
@@ -116,7 +121,12 @@ def http_server(house: Process) -> uvicorn.Server:
 
 
 class _Server(uvicorn.Server):
-    """Lets go of everybody who waits for news before it waits for them to finish."""
+    """Lets go of everybody who waits for news before it waits for them to finish.
+
+    Behind a proxy it leaves without a request lost: a proxy may send one on a connection that it
+    has just been told is closed. So at first only new connections are refused, which a proxy takes
+    to another replica; those that are there end with their next answer, or idle ones by the proxy.
+    """
 
     def __init__(self, house: Process, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -125,5 +135,36 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Stop listening, finish what is under way."""
         with streams_ended():
-            self._house.wind_down()
+            await self._house.wind_down()
+            if self._house.settings.drain_seconds:
+                await self._drain(sockets or [])
             await super().shutdown(sockets)
+
+    async def _drain(self, sockets: list[socket]) -> None:
+        waiting = [one.dup() for one in sockets[:1]]  # all are the same
+        for one in (*self.servers, *sockets):
+            one.close()
+        await self._take_in(waiting)
+        self.server_state.default_headers += [(b"connection", b"close")]
+        for look in range(int(self._house.settings.drain_seconds / _LOOK_SECONDS)):
+            if look >= _TOLD_LOOKS and not self.server_state.connections:
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _take_in(self, sockets: list[socket]) -> None:
+        """Who has connected and was not taken yet would be cut off, maybe with a request sent."""
+        loop, found = asyncio.get_running_loop(), list[socket]()
+        for one in sockets:
+            one.setblocking(False)
+            with suppress(BlockingIOError):
+                while len(found) < self.config.backlog:
+                    found.append(one.accept()[0])
+            one.close()
+        for connection in found:
+            connection.setblocking(False)
+            await loop.connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> Protocol:
+        return Protocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )

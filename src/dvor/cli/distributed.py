@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dvor import __version__, topology
 from dvor.cli import assets
-from dvor.cli.edge import WEB, Edge, configuration
+from dvor.cli.edge import DRAIN_SECONDS, WEB, Edge, configuration
 from dvor.cli.health_page import HealthPage, Row
 from dvor.cli.problems import Problem
 from dvor.cli.servers import Kafka, Nginx, RabbitMQ, Running, Server
@@ -129,6 +129,7 @@ class Distributed(Supervisor):
             "DVOR_PAYMENTS_WEBHOOK_URL": f"{inside}/orders/payment-webhooks",
             "DVOR_PROVIDER_WEBHOOK_URL": f"{inside}/payments/provider-webhooks",
             "DVOR_BROKER": self._apart.broker,
+            "DVOR_DRAIN_SECONDS": str(DRAIN_SECONDS),
             "DVOR_DEMO": "1" if self._options.demo else "0",
             "DVOR_DATA": str(self._folder.path),
         }
@@ -181,6 +182,8 @@ class Distributed(Supervisor):
             listen=f"{host}:{port}",
             cache=nginx.folder / "temporary" / "tokens",
             body_max_bytes=self._settings.body_max_bytes,
+            requests_per_second=self._settings.edge_requests_per_second,
+            requests_at_once=4 * self._settings.edge_requests_per_second,
         )
         (sites / "dvor.conf").write_text(configuration(edge, topology.SERVICES))
 

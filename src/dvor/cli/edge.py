@@ -16,6 +16,14 @@ from dvor.kernel.service import Service
 
 WEB = "web"
 STATIC = Path(__file__).parents[1] / "web" / "static"
+AVOIDED_SECONDS = 5
+"""A replica that did not answer twice is left alone so long: the next may be restarted then."""
+IDLE_SECONDS = 4
+"""Idle connections to a process are closed by us, before it closes them (`DRAIN_SECONDS`, uvicorn's
+30 s): what is sent while the other side closes is lost.
+"""
+DRAIN_SECONDS = 6
+"""What DVOR_DRAIN_SECONDS of the processes behind is."""
 _SIGNING_IN = re.compile(r"/api/v1/auth|/sign-(in|up)")
 _PARAMETER = re.compile(r"\\{\w+(:path)?\\}")
 _GROUP_SEGMENTS = 3  # /api/v1/orders
@@ -94,8 +102,9 @@ def _lines(edge: Edge, services: Sequence[Service]) -> Iterator[str]:
         yield f"upstream {part} {{"
         yield "    least_conn;"
         for address in replicas:
-            yield f"    server {address} max_fails=2 fail_timeout=5s;"
+            yield f"    server {address} max_fails=2 fail_timeout={AVOIDED_SECONDS}s;"
         yield "    keepalive 64;"
+        yield f"    keepalive_timeout {IDLE_SECONDS}s;"
         yield "}"
     yield "server {"
     for line in _server(edge, services):
@@ -162,7 +171,7 @@ _CONSTANT = (
     "proxy_set_header x-request-id $request_id;",
     # Streams of news say `x-accel-buffering: no` themselves.
     "proxy_connect_timeout 2s;",
-    "proxy_read_timeout 75s;",
+    "proxy_read_timeout 30s;",  # longer than anybody waits for news
     # Another replica is asked where nothing was done yet: what changes something is sent once.
     "proxy_next_upstream error timeout;",
     "proxy_next_upstream_tries 2;",

@@ -241,6 +241,17 @@ class Settings:
         "DVOR_WAIT_SECONDS", 20.0, "how long `wait` waits for news of an order"
     )
     body_max_bytes: int = _variable("DVOR_BODY_MAX_BYTES", 6_000_000, "largest request body")
+    edge_requests_per_second: int = _variable(
+        "DVOR_EDGE_REQUESTS_PER_SECOND",
+        100,
+        "of one address, at the nginx of `up --distributed`; four times as many may come at once",
+    )
+    drain_seconds: float = _variable(
+        "DVOR_DRAIN_SECONDS",
+        0.0,
+        "behind a proxy or a balancer: before it ends a process takes no new connections and answers"
+        " on those it has for so long, longer than the other side keeps an idle one; 0: ends at once",
+    )
     shutdown_seconds: int = _variable(
         "DVOR_SHUTDOWN_SECONDS", 10, "requests under way may take this long to finish"
     )

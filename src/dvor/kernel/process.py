@@ -253,8 +253,12 @@ class Process:
         """Move the virtual clock to real time plus `shift`."""
         await virtual_clock.move(list(self._databases.values()), shift)
 
-    def wind_down(self) -> None:
-        """The process will close: implementations let go of calls that wait for news."""
+    async def wind_down(self) -> None:
+        """The process will close: implementations let go of calls that wait for news, and who
+        calls by gRPC is told to go to others.
+        """
+        if self._grpc is not None:
+            await self._grpc.leave()
         for implementation in self._implementations.values():
             if let_go := getattr(implementation, "wind_down", None):
                 let_go()

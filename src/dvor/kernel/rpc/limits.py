@@ -1,5 +1,7 @@
 """Limits of the wire, alike on both ends."""
 
+import json
+
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 """Largest request and answer; an avatar of 5 MB is the largest thing that travels."""
 HEADERS_BYTES_MAX = 32 * 1024
@@ -31,5 +33,14 @@ CLIENT_OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS_MIN),
     ("grpc.min_reconnect_backoff_ms", RECONNECT_MS_MAX),
     ("grpc.max_reconnect_backoff_ms", RECONNECT_MS_MAX),
-    ("grpc.lb_policy_name", "round_robin"),
+    # In turn, and to none that says in health that it is about to end.
+    (
+        "grpc.service_config",
+        json.dumps(
+            {
+                "loadBalancingConfig": [{"round_robin": {}}],
+                "healthCheckConfig": {"serviceName": ""},
+            }
+        ),
+    ),
 ]

@@ -75,10 +75,15 @@ class Server:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
 
+    async def leave(self) -> None:
+        """Say in health that others should be called; go on answering."""
+        if self._server is not None:
+            await self._health.enter_graceful_shutdown()
+
     async def stop(self, grace_seconds: float | None = None) -> None:
         """Say so in health, take no more calls, give those under way this long to finish."""
         if self._server is not None:
-            await self._health.enter_graceful_shutdown()
+            await self.leave()
             grace = self._settings.shutdown_seconds if grace_seconds is None else grace_seconds
             await self._server.stop(grace)
 
