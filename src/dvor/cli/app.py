@@ -92,7 +92,7 @@ def up(
 
 @app.command(context_settings=_PASSED_ON)
 def test(context: typer.Context) -> None:
-    """Run the tests: [default|nightly|images] [arguments of pytest]; or sabotage, crash, simulation."""
+    """Run the tests: [default|nightly|images] [pytest's arguments]; or sabotage, crash, faults, …"""
     from dvor.cli import quality
 
     raise typer.Exit(quality.test(context.args))

@@ -16,6 +16,8 @@ PROGRAMS = {
     "sabotage": "tests.score",
     "crash": "tests.crashes.runs",
     "simulation": "tests.simulation.runs",
+    "faults": "tests.faults.runs",
+    "rolling": "tests.faults.rolling",
 }
 """Words after `./dvor test` that run a program of the tests instead of pytest."""
 TEST_PROCESSES = 3
@@ -36,7 +38,7 @@ def test(arguments: Sequence[str]) -> int:
 
     Some are no pytest: `sabotage` takes guards away (those named after it, or all) and prints which
     are missed; `crash --runs 40` kills Dvor at named points; `simulation --seed 7` plays checkouts
-    on a virtual clock.
+    on a virtual clock; `faults --only redis` stops real servers; `rolling` restarts every process.
     """
     tier, rest = "default", list(arguments)
     if rest and rest[0] in TIERS:
