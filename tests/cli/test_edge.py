@@ -65,6 +65,8 @@ class Backend:
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     """Method, path, token."""
     server: ThreadingHTTPServer | None = None
+    gone: bool = False
+    """Cuts whoever is still connected."""
 
     @property
     def address(self) -> str:
@@ -74,7 +76,7 @@ class Backend:
     def count(self, path: str) -> int:
         return sum(one == path for _, one, _ in self.asked)
 
-    def start(self) -> None:
+    def start(self, port: int = 0) -> None:
         backend = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -83,6 +85,9 @@ class Backend:
             def answer(self) -> None:
                 length = int(self.headers.get("content-length") or 0)
                 self.rfile.read(length)
+                if backend.gone:
+                    self.close_connection = True
+                    return
                 token = self.headers.get("authorization", "")
                 backend.asked.append((self.command, self.path, token))
                 if self.path == "/stream":
@@ -114,7 +119,7 @@ class Backend:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
@@ -268,6 +273,16 @@ class TestEdge:
         stand.second.server.server_close()  # pyright: ignore[reportOptionalMemberAccess]
         for _ in range(6):
             assert stand.ask("GET", "/api/v1/listings/x7")[0] == 200
+
+    def test_one_that_was_left_alone_is_asked_when_the_other_goes(self, stand: Stand) -> None:
+        port = int(stand.second.address.rpartition(":")[2])
+        stand.second.stop()
+        for _ in range(10):
+            assert stand.ask("GET", "/api/v1/listings")[0] == 200
+        stand.second.start(port)
+        stand.first.gone = True
+        stand.first.stop()
+        assert stand.ask("GET", "/api/v1/listings")[1] == f"from {stand.second.address}"
 
     def test_a_part_that_is_away_is_told_as_a_problem(self, stand: Stand) -> None:
         stand.first.server.server_close()  # pyright: ignore[reportOptionalMemberAccess]

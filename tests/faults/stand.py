@@ -159,7 +159,8 @@ async def stand(broker: str, *, replicas: int = 1) -> AsyncIterator[Stand]:
             "DVOR_LOG_LEVEL": "error",
             # What is tested is how soon who waits is told, so these are as they are by default.
             "DVOR_CALL_TIMEOUT_SECONDS": "5",
-            "DVOR_DATABASE_WAIT_SECONDS": "5",
+            # So many processes that start at once may wait longer.
+            "DVOR_DATABASE_WAIT_SECONDS": "5" if replicas == 1 else "60",
             "DVOR_STATEMENT_TIMEOUT_MS": "5000",
             "DVOR_AUDIT_SECONDS": "0",
             "DVOR_DRAIN_SECONDS": str(DRAIN_SECONDS),

@@ -103,6 +103,11 @@ def _lines(edge: Edge, services: Sequence[Service]) -> Iterator[str]:
         yield "    least_conn;"
         for address in replicas:
             yield f"    server {address} max_fails=2 fail_timeout={AVOIDED_SECONDS}s;"
+        if len(replicas) > 1:
+            # One that is back counts as away until a request to it has ended, which may be one that
+            # waits for news. If the other goes meanwhile, ask whoever there is.
+            for address in replicas:
+                yield f"    server {address} max_fails=0 backup;"
         yield "    keepalive 64;"
         yield f"    keepalive_timeout {IDLE_SECONDS}s;"
         yield "}"
@@ -174,7 +179,8 @@ _CONSTANT = (
     "proxy_read_timeout 30s;",  # longer than anybody waits for news
     # Another replica is asked where nothing was done yet: what changes something is sent once.
     "proxy_next_upstream error timeout;",
-    "proxy_next_upstream_tries 2;",
+    "proxy_next_upstream_tries 4;",
+    "proxy_next_upstream_timeout 45s;",
 )
 
 
