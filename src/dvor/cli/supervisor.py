@@ -27,6 +27,7 @@ _BIND_SECONDS = 1.0  # workers of a killed Dvor need a moment to let the port go
 _BACKLOG = 1024
 _READY_SECONDS = 180  # the first start also fills the demo world
 _LOOK_SECONDS = 0.5
+_ASK_SECONDS = 0.05
 _MARGIN_SECONDS = 2  # beyond what workers take for themselves to stop
 
 
@@ -126,6 +127,7 @@ class Supervisor:
                     raise Problem(f"{name} {_ended(code)} while starting; the reason stands above")
             if time.monotonic() > deadline:
                 raise Problem(f"the workers were not ready after {_READY_SECONDS} seconds")
+            time.sleep(_ASK_SECONDS)  # where nobody listens yet, the answer comes at once
 
     def _watch(self) -> None:
         """Until somebody asks to stop: start again what dies."""
