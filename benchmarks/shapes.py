@@ -146,6 +146,7 @@ def _started(settings: Settings, words: Sequence[str], folder: Path) -> Running:
         "DVOR_DATABASE_PREFIX": settings.database_prefix,
         "DVOR_SECRET": settings.secret.hex(),
         "DVOR_LOG_LEVEL": "error",
+        "DVOR_CALL_TIMEOUT_SECONDS": "30",  # a slow machine is measured, too
         "DVOR_AUDIT_SECONDS": "0",
         "DVOR_EDGE_REQUESTS_PER_SECOND": NO_LIMIT,  # all customers come from one address
     }
