@@ -252,6 +252,87 @@ def one_yes_is_enough() -> None:
     break_(queries, "all_approved", wrong)
 
 
+DEPOSITS = "tests/services/payments/test_deposits.py"
+
+
+@planted(
+    "B29",
+    "tests/services/orders/test_deposits.py::TestPaying"
+    "::test_a_declined_deposit_means_that_nothing_is_booked_or_charged",
+)
+def deposits_are_not_asked_for() -> None:
+    """What has a deposit is booked and charged as soon as the bank says yes to the price."""
+    from dvor.services.orders import saga_queries, steps
+
+    async def wrong(self: steps.Steps, tx: Any, order: Any) -> Any:
+        await tx.execute("UPDATE orders SET deposit = 'secured' WHERE id = $1", order["id"])
+        return await saga_queries.begin(tx, order, "settle", noting=("payment_authorised",))
+
+    break_(steps.Steps, "begin_settling", wrong)
+
+
+@planted("B30", f"{DEPOSITS}::TestRelease")
+def deposits_are_kept_for_ever() -> None:
+    """Nobody lets a deposit go when the time to claim it is over."""
+    from dvor.services.payments import rules
+
+    real = rules.deposit_step
+
+    def wrong(*args: Any) -> str | None:
+        step = real(*args)
+        return None if step == "release" else step
+
+    break_(rules, "deposit_step", wrong)
+
+
+@planted("B31", f"{DEPOSITS}::TestClaim")
+def deposits_are_claimed_at_any_time() -> None:
+    """A seller may keep a deposit before the end and after its time."""
+    from dvor.services.payments import deposit_queries
+
+    async def wrong(db: Any, *args: Any) -> bool:
+        sql = (
+            "UPDATE deposits SET status = 'claimed', claimed = $2, reason = $3, evidence = $4,"
+            " due_at = dvor_now() WHERE id = $1 AND status = 'held' AND $2 <= amount - released"
+        )
+        return bool(await db.execute(sql, *args))
+
+    break_(deposit_queries, "claim", wrong)
+
+
+@planted("B32", f"{DEPOSITS}::TestRenewal")
+def deposits_are_let_go_first() -> None:
+    """The bank lets a deposit go before it has said yes to the next one."""
+    from dvor.services.payments import rules
+
+    real = rules.deposit_step
+
+    def wrong(row: Any, *args: Any) -> str | None:
+        step = real(row, *args)
+        return "rest" if step == "ask" and row["status"] == "held" else step
+
+    break_(rules, "deposit_step", wrong)
+
+
+@planted("B33", f"{DEPOSITS}::TestClaim::test_only_its_seller_and_admins")
+def anybody_claims_deposits() -> None:
+    """Whoever knows a deposit decides about it."""
+    from dvor.services.payments import rules
+
+    break_(rules, "may_claim", lambda *_args: True)
+
+
+@planted("B34", f"{DEPOSITS}::TestRelease")
+def deposits_outlive_their_orders() -> None:
+    """What an order does not need any more stays set aside."""
+    from dvor.services.payments import deposit_queries, deposits
+
+    async def wrong(self: deposits.Deposits, payment_id: Any, _needed: Any) -> Any:
+        return await deposit_queries.of_payment(self.db, payment_id)
+
+    break_(deposits.Deposits, "release", wrong)
+
+
 SIMULATION = "tests/simulation"
 POINTS = f"{SIMULATION}/test_named_points.py::TestEveryPoint::test_is_survived[bought]"
 BROKERS = "tests/kernel/test_brokers.py::TestRelay"

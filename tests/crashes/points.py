@@ -32,24 +32,39 @@ TRANSACTIONS = (
     "payments.requested",
     "payments.voided",
 )
+RARE_OTHERS = ("orders.before_ack",)
 RARE_TRANSACTIONS = (
     "bank.confirmed",
     "bank.decided",
     "bank.dispute_decided",
     "bank.disputed",
+    "bank.set_aside",
     "orders.answered",
     "orders.ask_refused",
+    "orders.deposit_refused",
+    "orders.deposits_secured",
+    "orders.inbox",
     "orders.look_settles",
     "orders.refund_refused",
     "orders.sellers_asked",
     "orders.settle_refused",
+    "payments.deposit_answered",
+    "payments.deposit_asked",
+    "payments.deposit_captured",
+    "payments.deposit_claimed",
+    "payments.deposit_let_go",
+    "payments.deposit_lost",
+    "payments.deposit_released",
+    "payments.deposit_releasing",
+    "payments.deposit_rested",
+    "payments.deposit_shrunk",
     "payments.paid_out",
     "payments.refund_undone",
     "payments.unheard_voided",
     "payments.webhook_replayed",
 )
 """Only where a webhook is lost, what was held is sold to somebody else, a bank is slow or says no, a
-seller answers, or an admin or a timer does something: see tests/simulation and tests/services/payments.
+seller answers, a deposit is asked for, or an admin or a timer does something: see tests/simulation and tests/services/payments.
 """
 CALLS = (
     "Catalog.quote",
@@ -64,8 +79,8 @@ CALLS = (
     "Payments.request",
     "Payments.void",
 )
-RARE_CALLS = ("Inventory.extend",)
-"""Only where a seller answers."""
+RARE_CALLS = ("Inventory.extend", "Payments.release_deposits", "Payments.secure_deposits")
+"""Only where a seller answers, or something is lent against a deposit."""
 TASKS = (
     "decide_dispute",
     "decide_late",
@@ -107,5 +122,6 @@ RARE = tuple(
     chain(
         _each(RARE_TRANSACTIONS, "before_commit", "after_commit"),
         _each(RARE_CALLS, "asked", "answered"),
+        RARE_OTHERS,
     )
 )

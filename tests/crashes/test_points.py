@@ -32,7 +32,7 @@ from tests.crashes.points import (
 SOURCE = Path(points.__file__).parents[1]
 STEPPING = ("orders", "payments", "notifications")
 """Services of which every transaction has a name."""
-ELSEWHERE = {"notifications.inbox", "notifications.before_ack"} | {
+ELSEWHERE = {"notifications.inbox", "notifications.before_ack", "orders.inbox"} | {
     f"orders.{moment}" for moment in ("before_publish", "after_publish", "after_marking")
 }
 """Made of a service's name by the kernel."""

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from dvor.contracts.availability import AvailabilitySearch
 from dvor.contracts.calendars import CalendarSource
 from dvor.contracts.catalog import Kind, QuoteLine, Search
+from dvor.contracts.deposits import DepositClaim
 from dvor.contracts.earnings import PayoutSearch, StatementSearch
 from dvor.contracts.identity import (
     AdminAction,
@@ -218,6 +219,13 @@ METHODS: dict[str, Arguments] = {
     "payments.capture": _captured_payment,
     "payments.void": _captured_payment,
     "payments.refund": _too_large_refund,
+    "payments.secure_deposits": _captured_payment,
+    "payments.release_deposits": _captured_payment,
+    "payments.deposits": _from(calls.fresh_order),
+    "payments.claim_deposit": _from(
+        payment_calls.deposit, DepositClaim(amount=100, reason="A bent wheel")
+    ),
+    "payments.return_deposit": _from(payment_calls.deposit),
     "orders.add_to_cart": _read(lambda w, who: Wish(offer_id=offer_of(w.product))),
     "orders.change_line": _from(calls.line_change, 3),
     "orders.take_waiting": _from(lines.offered),

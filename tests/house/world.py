@@ -131,6 +131,8 @@ class World:
     """The id of no account."""
     others_product: Any = None
     """The rival's."""
+    lent: Any = None
+    """The seller's, against a deposit; made when it is first wanted."""
 
     # People
 

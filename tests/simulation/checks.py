@@ -6,6 +6,7 @@ from uuid import UUID
 
 from dvor.contracts.orders import Order, Wish
 from dvor.kernel.caller import ANONYMOUS, Caller, asking
+from dvor.kernel.periods import DateRange
 from dvor.services.payments.rules import GOOD_CARD
 from tests.simulation.stage import Stage
 
@@ -21,10 +22,26 @@ HOLDS = {
 }
 
 
-async def place(stage: Stage, who: Caller, *offers: UUID, key: UUID | None = None) -> Order:
+DEPOSITS = {
+    "paid": {"held", "resting", "captured", "released", "lost"},
+    "delivered": {"held", "resting", "captured", "released", "lost"},
+    "cancelled": {"declined", "captured", "released", "lost"},
+}
+
+
+async def place(
+    stage: Stage,
+    who: Caller,
+    *offers: UUID,
+    key: UUID | None = None,
+    dates: DateRange | None = None,
+    quantity: int = 1,
+) -> Order:
     """An order of one unit of each offer."""
     with asking(who.model_copy(update={"key": key})):
-        return await stage.orders.place(tuple(Wish(offer_id=offer) for offer in offers))
+        return await stage.orders.place(
+            tuple(Wish(offer_id=offer, dates=dates, quantity=quantity) for offer in offers)
+        )
 
 
 async def pay(stage: Stage, order: Order, card: str = GOOD_CARD) -> None:
@@ -65,6 +82,7 @@ async def facts_of(stage: Stage, order_ids: Collection[UUID]) -> dict[UUID, dict
     )
     paid = await money.fetch("SELECT * FROM payments WHERE order_id = ANY($1::uuid[])", ours)
     payments = {row["order_id"]: row for row in paid}
+    deposits = await money.fetch(_DEPOSITS, ours)
     held = await holds.fetch(
         "SELECT id, status FROM holds WHERE id = ANY($1::uuid[])",
         [row["hold_id"] for row in orders],
@@ -81,9 +99,38 @@ async def facts_of(stage: Stage, order_ids: Collection[UUID]) -> dict[UUID, dict
             "hold": statuses.get(row["hold_id"]),
             "history": row["history"] or [],
             "events": row["events"] or [],
+            "deposits": [
+                {name: one[name] for name in ("status", "amount", "captured", "at_bank", "aside")}
+                for one in deposits
+                if one["order_id"] == row["id"]
+            ],
         }
         for row in orders
     }
+
+
+_DEPOSITS = """
+    SELECT order_id, d.status, d.amount, d.captured,
+        (SELECT coalesce(sum(b.captured), 0)::bigint FROM deposit_authorisations a
+            JOIN bank_payments b ON b.reference = a.reference WHERE deposit_id = d.id) AS at_bank,
+        (SELECT count(*) FROM deposit_authorisations a
+            JOIN bank_payments b ON b.reference = a.reference
+            WHERE deposit_id = d.id AND b.state = 'authorised' AND b.ends_at > dvor_now()) AS aside
+    FROM deposits d JOIN payments p ON p.id = payment_id
+    WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, d.id
+"""
+
+
+def _wrong_deposit(order: str, deposit: dict[str, Any]) -> str:
+    """What is wrong with a deposit of an order in this status; empty: nothing."""
+    status = deposit["status"]
+    if status not in DEPOSITS[order]:
+        return f"{order}, but a deposit is {status}"
+    if deposit["at_bank"] != deposit["captured"]:
+        return f"the bank took {deposit['at_bank']} of a deposit: {deposit}"
+    if deposit["aside"] != (status == "held"):
+        return f"a deposit is {status}, the bank keeps {deposit['aside']} aside"
+    return ""
 
 
 def wrong(found: dict[str, Any]) -> str:
@@ -97,6 +144,9 @@ def wrong(found: dict[str, Any]) -> str:
         return f"{status}, but its hold is {found['hold']}"
     if found["given_back"] != found["refunded"]:
         return f"gave back {found['given_back']}, the bank says {found['refunded']}"
+    for deposit in found["deposits"]:
+        if problem := _wrong_deposit(status, deposit):
+            return problem
     parts = found["history"].count("lines_cancelled")
     for what in ("paid", "cancelled", "refunded", "delivered", "booked"):
         if found["history"].count(what) > 1 + parts * (what == "refunded"):

@@ -25,6 +25,7 @@ from uuid import UUID
 import uvloop
 
 from dvor.audit import audit
+from dvor.contracts.deposits import DepositClaim
 from dvor.contracts.orders import Order, Wish
 from dvor.contracts.payments import CardDeclined
 from dvor.kernel import brokers, telemetry
@@ -34,7 +35,7 @@ from dvor.kernel.config import Settings
 from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.migrations import migrate
 from dvor.kernel.postgres import EmbeddedPostgres
-from dvor.services.payments.rules import BAD_CARD, GOOD_CARD
+from dvor.services.payments.rules import BAD_CARD, CARDS, GOOD_CARD, Verdict
 from dvor.topology import SERVICES
 from tests.seeds import fresh
 from tests.simulation.checks import facts_of, wind_up, wrong
@@ -90,7 +91,7 @@ class Episode:
     async def play(self) -> None:
         """From the first wish to the last settled order."""
         stage, dice = self.stage, self.dice
-        offers = [await stage.offer(SCARCE_UNITS), await stage.offer(100)]
+        offers = [await stage.offer(SCARCE_UNITS, deposit=300), await stage.offer(100)]
         stage.weather.fault = self._fault
         self.director.on_point = lambda _: dice.random() < DYING
         self._start_house()
@@ -126,6 +127,7 @@ class Episode:
             ("bank", 1, lambda: stage.run_tasks("payments")),
             ("second bank", 1, lambda: stage.run_tasks("payments")),
             ("sweeper", 0.2, stage.sweep),
+            ("keeper", 0.2, stage.look_after_deposits),
             ("relay", 0.3, stage.publish),
             ("consumer", 0.3, stage.consume),
             ("mails", 0.3, lambda: stage.run_tasks("notifications")),
@@ -179,6 +181,8 @@ class Episode:
             await self._cancel(who, order)
         if self.dice.random() < 0.85 and order.pay_path:
             await self._pay(order)
+            if self.dice.random() < 0.2:
+                await self._claim(order)
             if self.dice.random() < 0.3:
                 for _ in range(self.dice.choice((0, 20, 80))):
                     await self.director.pause("thinks it over")
@@ -200,9 +204,19 @@ class Episode:
 
     async def _pay(self, order: Order) -> None:
         await self.director.pause("wants to pay")
-        card = BAD_CARD if self.dice.random() < 0.15 else GOOD_CARD
+        cards = (BAD_CARD, CARDS[Verdict.NO_DEPOSIT], CARDS[Verdict.TIMEOUT], GOOD_CARD)
+        (card,) = self.dice.choices(cards, (15, 5, 5, 75))
         with suppress(CardDeclined), suppress(Refusal), asking(ANONYMOUS):
             await self.stage.payments.submit_card(order.pay_path.removeprefix("/pay/"), card)
+
+    async def _claim(self, order: Order) -> None:
+        """Its seller keeps some of a deposit, more often than there is one to keep."""
+        for _ in range(self.dice.choice((5, 40))):
+            await self.director.pause("brings it back")
+        with suppress(Refusal), asking(self.stage.seller):
+            for deposit in (await self.stage.payments.deposits(order.id)).items:
+                claim = DepositClaim(amount=self.dice.choice((100, 300)), reason="A scratch")
+                await self.stage.payments.claim_deposit(deposit.id, claim)
 
     async def _cancel(self, who: Caller, order: Order) -> None:
         await self.director.pause("wants to cancel")
@@ -231,6 +245,7 @@ class Episode:
         for order_id, found in (await facts_of(stage, self.orders)).items():
             self.telling.seen[found["status"]] += 1
             self.telling.seen.update(TOLD_OF & set(found["history"]))
+            self.telling.seen.update(f"deposit {one['status']}" for one in found["deposits"])
             if problem := wrong(found):
                 self.telling.problems.append(f"order {order_id}: {problem}")
             self.director.story.append(repr(found))

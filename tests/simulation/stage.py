@@ -44,6 +44,7 @@ from dvor.kernel.money import Money
 from dvor.kernel.process import Process
 from dvor.services.inventory import memory
 from dvor.services.orders import saga
+from dvor.services.payments import deposit_queries
 from dvor.topology import SERVICES
 
 BEGINNING = datetime(2027, 3, 1, 9, tzinfo=UTC)
@@ -205,10 +206,12 @@ class Goods:
 
     def __init__(self) -> None:
         self.facts: dict[UUID, OfferFacts] = {}
+        self.deposits: dict[UUID, int] = {}
 
-    def add(self, seller_id: UUID, kind: Kind, *, approval: bool = False) -> UUID:
-        """A new offer; `approval`: its seller answers each request."""
+    def add(self, seller_id: UUID, kind: Kind, *, approval: bool = False, deposit: int = 0) -> UUID:
+        """A new offer; `approval`: its seller answers each request; `deposit`: for each."""
         made = ids.new()
+        self.deposits[made] = deposit
         self.facts[made] = OfferFacts(
             id=made,
             listing_id=made,
@@ -236,7 +239,7 @@ class Goods:
 
     def _priced(self, line: QuoteLine) -> PricedLine:
         units = line.dates.length if line.dates else 1
-        price = self.facts[line.offer_id].price.amount
+        price, deposit = self.facts[line.offer_id].price.amount, self.deposits[line.offer_id]
         total = price * units * line.quantity
         part = PricePart(
             kind=PartKind.WEEKDAY, units=units, price=price, weekdays=(0,), amount=total
@@ -251,6 +254,7 @@ class Goods:
             total=Money(amount=total, currency="RUB"),
             day_prices=(price,) * units,
             parts=(part,),
+            deposit=Money(amount=deposit * line.quantity, currency="RUB") if deposit else None,
         )
 
 
@@ -318,10 +322,17 @@ class Stage:
         """Somebody new."""
         return Caller(user_id=ids.new(), roles=(Role.CUSTOMER,))
 
-    async def offer(self, units: int, kind: Kind = Kind.PRODUCT, *, approval: bool = False) -> UUID:
+    async def offer(
+        self,
+        units: int,
+        kind: Kind = Kind.PRODUCT,
+        *,
+        approval: bool = False,
+        deposit: int = 0,
+    ) -> UUID:
         """A new offer with so many units; `approval`: its seller answers each request."""
         assert self.seller.user_id is not None
-        made = self.goods.add(self.seller.user_id, kind, approval=approval)
+        made = self.goods.add(self.seller.user_id, kind, approval=approval, deposit=deposit)
         with asking(self.seller):
             await self.process.implementation("inventory").set_supply(made, units)
         return made
@@ -353,12 +364,30 @@ class Stage:
         return bool(await self.process.implementation("inventory").expire_due())
 
     async def publish(self) -> bool:
-        """Publish what orders told."""
-        return bool(await self.process.relays["orders"].publish_batch())
+        """Publish what orders and payments told."""
+        told = [await self.process.relays[name].publish_batch() for name in ("orders", "payments")]
+        return any(told)
 
     async def consume(self) -> bool:
-        """Let notifications take what was published."""
-        return bool(await self.process.consumers["notifications"].take_batch("orders"))
+        """Let notifications and orders take what was published."""
+        consumers = self.process.consumers
+        taken = [
+            await consumers[who].take_batch(of)
+            for who, of in (
+                ("notifications", "orders"),
+                ("notifications", "payments"),
+                ("orders", "payments"),
+            )
+        ]
+        return any(taken)
+
+    async def look_after_deposits(self) -> bool:
+        """Do what is due with deposits, one after the other; whether there was anything."""
+        kept = self.process.implementation("payments").kept
+        due = await deposit_queries.due(kept.db, 100)
+        for deposit_id in due:
+            await kept.move_later(deposit_id)
+        return bool(due)
 
     async def tell_all(self) -> None:
         """Publish whatever is left to tell, of all services."""
@@ -373,6 +402,7 @@ class Stage:
 
     async def settle(self, *, mails: bool = True) -> None:
         """Let the house do everything it can do now. Off stage."""
+        await self.look_after_deposits()
         moving = (self.move_orders, lambda: self.run_tasks("payments"), self.sweep)
         telling = (self.publish, self.consume, lambda: self.run_tasks("notifications"))
         for work in (*moving, *telling) if mails else moving:

@@ -2,17 +2,21 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from dvor.contracts.catalog import Kind
+from dvor.contracts.deposits import DepositClaim, Deposits
 from dvor.contracts.order_changes import LineCut
 from dvor.contracts.orders import Order
 from dvor.contracts.payments import CardDeclined, RefundFailed
-from dvor.kernel import ids
+from dvor.kernel import clock, ids
 from dvor.kernel.caller import ANONYMOUS, Caller, Role, asking
 from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.messages import PageRequest
+from dvor.kernel.periods import DateRange
 from dvor.services.payments.rules import BAD_CARD, CARDS, Verdict
 from tests.crashes.points import CALLS, OTHERS, POINTS, RARE
 from tests.simulation.checks import cancel, facts, pay, place, wind_up, wrong
@@ -174,6 +178,84 @@ async def gone_unasked(stage: Stage, customer: Caller, order: Order, offers: lis
     await sold_meanwhile(stage, customer, order, offers)
 
 
+DAYS = 86_400
+
+
+async def lent_and_kept(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """Lent against a deposit; its seller keeps some of it."""
+    await pay(stage, order)
+    await house_works(stage)
+    await stage.advance(2.5 * DAYS)
+    await stage.look_after_deposits()
+    found = (await deposits_of(stage, order)).items[0]
+    claim = DepositClaim(amount=DEPOSIT, reason="A bent wheel")
+    with asking(stage.seller):
+        await stage.payments.claim_deposit(found.id, claim)
+    await house_works(stage)
+
+
+async def lent_for_long(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """Lent so long that the bank has to be asked anew, and brought back."""
+    await pay(stage, order)
+    await house_works(stage)
+    for days in (4.1, 4.1, 4.1):
+        await stage.advance(days * DAYS)
+        await stage.look_after_deposits()
+    await house_works(stage)
+
+
+async def lent_far_ahead(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """Ordered so early that the deposit rests; one of two is cancelled, then the other."""
+    await pay(stage, order)
+    await house_works(stage)
+    await stage.advance(4.1 * DAYS)
+    await stage.look_after_deposits()
+    with asking(customer):
+        line = order.lines[0].id
+        await stage.orders.cancel(order.id, (LineCut(line_id=line, quantity=1),))
+    await stage.advance(15 * DAYS)
+    await stage.look_after_deposits()
+    await house_works(stage)
+    await cancel(stage, order, customer)
+
+
+async def lent_to_nobody(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """The bank does not set the deposit aside."""
+    await pay(stage, order, CARDS[Verdict.NO_DEPOSIT])
+    await house_works(stage)
+
+
+async def lent_for_nothing(stage: Stage, customer: Caller, order: Order, offers: list[Any]) -> None:
+    """The bank lets the deposit go before its seller wants some of it."""
+    await pay(stage, order)
+    await house_works(stage)
+    await stage.advance(2.5 * DAYS)
+    await stage.db("payments").execute(
+        "UPDATE bank_payments SET state = 'voided' WHERE ends_at IS NOT NULL"
+        " AND state = 'authorised' AND description = $1",
+        order.number,
+    )
+    found = (await deposits_of(stage, order)).items[0]
+    claim = DepositClaim(amount=DEPOSIT, reason="A bent wheel")
+    with asking(stage.seller):
+        await stage.payments.claim_deposit(found.id, claim)
+    await house_works(stage)
+
+
+async def deposits_of(stage: Stage, order: Order) -> Deposits:
+    with asking(stage.seller):
+        return await stage.payments.deposits(order.id)
+
+
+DEPOSIT = 500
+LENDING: dict[Story, tuple[int, int]] = {
+    lent_and_kept: (1, 2),
+    lent_for_long: (1, 9),
+    lent_far_ahead: (20, 22),
+    lent_to_nobody: (1, 2),
+    lent_for_nothing: (1, 2),
+}
+"""Stories of two things that are lent against a deposit: days from now on which that begins and ends."""
 ASKING = (asked_yes, asked_no, asked_in_vain, gone_unasked)
 """Stories of things whose seller answers each request."""
 STORIES: tuple[Story, ...] = (
@@ -189,6 +271,7 @@ STORIES: tuple[Story, ...] = (
     bank_was_slow,
     objected,
     *ASKING,
+    *LENDING,
 )
 
 
@@ -232,13 +315,18 @@ class TestEveryPoint:
 
         asks = story in ASKING
         offers = [await stage.offer(1, approval=asks) for _ in range(2)]
+        terms: dict[str, Any] = {}
+        if story in LENDING:
+            offers = [await stage.offer(2, Kind.RENTAL, deposit=DEPOSIT)]
+            first, end = (clock.now().date() + timedelta(days=n) for n in LENDING[story])
+            terms = {"dates": DateRange(start=first, end=end), "quantity": 2}
         customer = stage.customer()
         stage.director.on_point = on_point
         key = customer.user_id
 
         async def act() -> None:
             with suppress(Refusal):
-                order = await place(stage, customer, *offers, key=key)
+                order = await place(stage, customer, *offers, key=key, **terms)
                 await story(stage, customer, order, offers)
                 await house_works(stage)
 
@@ -255,7 +343,7 @@ class TestEveryPoint:
         order = None
         for _ in range(4):  # the customer asks again, with the same key
             with suppress(Unavailable, RefundFailed):
-                order = await place(stage, customer, *offers, key=key)
+                order = await place(stage, customer, *offers, key=key, **terms)
                 break
             await stage.advance(11)
         await wind_up(stage)

@@ -11,6 +11,7 @@ CHECKOUTS = 300
 NEVER_MISSING = {
     *("crash", "lost", "unanswered", "twice", "old webhook"),
     *("paid", "cancelled", "refunded", "payment_declined", "SoldOut"),
+    *("deposit held", "deposit captured", "deposit released", "deposit declined"),
 }
 """What never happened proves nothing."""
 

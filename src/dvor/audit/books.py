@@ -21,12 +21,17 @@ _UNACCOUNTED = """
     ), gone AS (
         SELECT payment_id, sum(amount) AS amount FROM refunds WHERE state = 'done'
         GROUP BY payment_id
+    ), kept AS (
+        SELECT payment_id, sum(captured) AS amount FROM deposits GROUP BY payment_id
     )
     SELECT format('payment %s', id) AS what,
-           format('%s taken, %s given back, %s disputed, but the books say %s', captured,
-                  coalesce(gone.amount, 0), disputed, coalesce(books.amount, 0)) AS how
+           format('%s taken, %s kept of deposits, %s given back, %s disputed, but the books say %s',
+                  captured, coalesce(kept.amount, 0), coalesce(gone.amount, 0), disputed,
+                  coalesce(books.amount, 0)) AS how
     FROM payments LEFT JOIN books ON books.payment_id = id LEFT JOIN gone ON gone.payment_id = id
-    WHERE captured - coalesce(gone.amount, 0) - disputed <> coalesce(books.amount, 0)
+    LEFT JOIN kept ON kept.payment_id = id
+    WHERE captured + coalesce(kept.amount, 0) - coalesce(gone.amount, 0) - disputed
+          <> coalesce(books.amount, 0)
     UNION ALL
     SELECT format('payment %s', id), format('%s set aside to be given back, but its refunds make %s',
                                             refunded, coalesce(sum(r.amount), 0))
@@ -58,7 +63,7 @@ CHECKS = (
     ),
     sql_check(
         "I3",
-        N_("all captured money is accounted for: sales, refunds, disputes"),
+        N_("all captured money is accounted for: sales, deposits, refunds, disputes"),
         "payments",
         "SELECT count(*) FROM payments",
         _UNACCOUNTED,

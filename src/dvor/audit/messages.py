@@ -17,6 +17,18 @@ LISTENERS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("identity", "notifications"): ("identity.user_registered.v1",),
     ("inventory", "notifications"): ("inventory.waiting_lapsed.v1", "inventory.waiting_offered.v1"),
+    ("payments", "orders"): (
+        "payments.deposit_captured.v1",
+        "payments.deposit_lost.v1",
+        "payments.deposit_refused.v1",
+        "payments.deposit_released.v1",
+    ),
+    ("payments", "notifications"): (
+        "payments.deposit_captured.v1",
+        "payments.deposit_lost.v1",
+        "payments.deposit_refused.v1",
+        "payments.deposit_released.v1",
+    ),
     ("orders", "notifications"): (
         "orders.approval_asked.v1",
         "orders.late_payment_returned.v1",

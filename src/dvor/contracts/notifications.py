@@ -14,7 +14,8 @@ class Notification(Message):
 
     id: UUID
     topic: str
-    """order_created, order_paid, payment_failed, order_cancelled, order_delivered, sale_paid, sale_cancelled, welcome, waiting_offered, waiting_lapsed, approval_asked, approval_waited"""
+    """order_created, order_paid, payment_failed, order_cancelled, order_delivered, sale_paid, sale_cancelled, welcome, waiting_offered, waiting_lapsed, approval_asked, approval_waited, deposit_kept, deposit_came, deposit_released, deposit_refused,
+    deposit_missing, deposit_lost"""
     title: str
     body: str
     path: str

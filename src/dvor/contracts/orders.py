@@ -135,7 +135,7 @@ class OrderLine(Message):
     parts: tuple[PricePart, ...] = ()
     """The total explained, as it was then."""
     deposit: Money | None = None
-    """Paid when it begins and returned afterwards; in no total."""
+    """Set aside when it is paid for and let go afterwards (`Payments.deposits`); in no total."""
     cancellation: Policy = ANYTIME
     """What comes back of it, as it was agreed then."""
     cancelled: Count = 0
@@ -362,7 +362,8 @@ class PaymentFailed(Event):
 
 class OrderCancelled(Event):
     """Nothing of the order is booked any more. `reason`: customer, seller, admin, unpaid, unavailable,
-    declined, unanswered, uncharged (the bank did not give what it had set aside).
+    declined, unanswered, uncharged (the bank did not give what it had set aside), deposit_declined
+    (it did not set a deposit aside).
     """
 
     aggregate = "order_id"

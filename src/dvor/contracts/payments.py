@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import Field
 
+from dvor.contracts.catalog import Text
+from dvor.contracts.deposits import Deposit, DepositClaim, DepositParts, Deposits, Terms
 from dvor.contracts.earnings import (
     Balances,
     Books,
@@ -56,6 +58,8 @@ class PaymentRequest(Message):
     expires_at: Instant
     shares: Shares = ()
     """Up to the amount in all; the platform keeps what nobody has a share in."""
+    deposits: Terms = ()
+    """Set aside on the same card by `secure_deposits`, in none of these sums."""
 
 
 class Payment(Message):
@@ -84,6 +88,8 @@ class Payment(Message):
     disputed: Minor = 0
     """What the payer's bank has taken back or is arguing about."""
     provider: Line = ""
+    deposit: Minor = 0
+    """Deposits of all lines together: set aside apart from the amount, and let go afterwards."""
 
 
 class PaymentStep(Message):
@@ -92,7 +98,8 @@ class PaymentStep(Message):
     at: Instant
     what: str
     """requested, declined, authorised, captured, voided, refunded, refund_failed, disputed,
-    dispute_won, dispute_lost"""
+    dispute_won, dispute_lost, deposit_held, deposit_declined, deposit_rested, deposit_claimed,
+    deposit_captured, deposit_released, deposit_lost"""
     amount: Money
 
 
@@ -217,6 +224,65 @@ class PaymentDisputed(Event):
     outcome: str
 
 
+class DepositCaptured(Event):
+    """A seller has a part of a deposit, or all of it; the rest is let go."""
+
+    aggregate = "order_id"
+    order_id: UUID
+    order_number: str
+    deposit_id: UUID
+    payer_id: UUID
+    seller_id: UUID
+    title: Text
+    amount: Money
+    captured: Money
+    reason: str
+    evidence: str
+
+
+class DepositReleased(Event):
+    """Nothing of a deposit is set aside any more, nothing was taken."""
+
+    aggregate = "order_id"
+    order_id: UUID
+    order_number: str
+    deposit_id: UUID
+    payer_id: UUID
+    seller_id: UUID
+    title: Text
+    amount: Money
+    why: str
+    """over (its time is), returned (by the seller), cancelled (what it was for)"""
+
+
+class DepositRefused(Event):
+    """The bank does not set a deposit aside anew, for the first time since it last did."""
+
+    aggregate = "order_id"
+    order_id: UUID
+    order_number: str
+    deposit_id: UUID
+    payer_id: UUID
+    seller_id: UUID
+    title: Text
+    amount: Money
+    begins_at: Instant
+
+
+class DepositLost(Event):
+    """A seller claimed some of a deposit, but the bank had let it go: nothing was taken."""
+
+    aggregate = "order_id"
+    order_id: UUID
+    order_number: str
+    deposit_id: UUID
+    payer_id: UUID
+    seller_id: UUID
+    title: Text
+    claimed: Money
+    reason: str
+
+
 class Payments(Protocol):
     """Payment requests, their history, and what the provider says."""
 
@@ -291,6 +357,40 @@ class Payments(Protocol):
         `shares`: whose sales it is taken from; empty: from all, as they have part in the payment.
         Raises RefundTooLarge, RefundFailed. Unavailable: the bank has not answered; ask again with
         the same key.
+        """
+        ...
+
+    async def secure_deposits(self, payment_id: UUID) -> Deposits:
+        """Set all deposits of an authorised payment aside, on the same card; harmless when repeated.
+
+        Services only. Raises NotAuthorised, DepositDeclined (also when one is let go already).
+        Unavailable: the bank has not answered; ask again.
+        """
+        ...
+
+    async def release_deposits(self, payment_id: UUID, parts: DepositParts = ()) -> Deposits:
+        """Let deposits go as far as they are not needed; none named: all. Services only.
+
+        What was claimed stays claimed. Done sooner or later, even if the bank is out of reach now.
+        """
+        ...
+
+    async def deposits(self, order_id: UUID) -> Deposits:
+        """The deposits of an order: its customer's, a seller's own, all for admins and services."""
+        ...
+
+    async def claim_deposit(self, deposit_id: UUID, claim: DepositClaim) -> Deposit:
+        """Keep a part of a deposit, or all, after the end and in time. Its seller, admins.
+
+        Once: the rest is let go. The same claim may be repeated. Raises UnknownDeposit,
+        NotClaimable, ClaimTooLarge.
+        """
+        ...
+
+    async def return_deposit(self, deposit_id: UUID) -> Deposit:
+        """Let all of a deposit go before its time is over. Its seller, admins.
+
+        Harmless when repeated. Raises UnknownDeposit, NotClaimable.
         """
         ...
 

@@ -198,6 +198,21 @@ class Settings:
         86_400,
         "how long a seller may take to answer a request; a bank must keep money aside so long",
     )
+    deposit_claim_seconds: int = _variable(
+        "DVOR_DEPOSIT_CLAIM_SECONDS",
+        259_200,
+        "so long after the end a seller may keep some of a deposit; then it is let go by itself",
+    )
+    deposit_renew_seconds: int = _variable(
+        "DVOR_DEPOSIT_RENEW_SECONDS",
+        345_600,
+        "a bank is asked for a deposit anew after this: less than it keeps money aside by itself",
+    )
+    deposit_lead_seconds: int = _variable(
+        "DVOR_DEPOSIT_LEAD_SECONDS",
+        86_400,
+        "so long before it begins a deposit that rested meanwhile is set aside again",
+    )
     payment_margin_seconds: int = _variable(
         "DVOR_PAYMENT_MARGIN_SECONDS", 60, "how long before its hold a payment closes"
     )

@@ -19,6 +19,7 @@ from dvor.contracts.catalog import (
     QuoteLine,
     Text,
 )
+from dvor.contracts.deposits import DepositDeclined, DepositParts, Deposits, DepositTerms
 from dvor.contracts.inventory import Claim, Hold, HoldEnded, HoldStatus, SoldOut
 from dvor.contracts.payments import (
     NotAuthorised,
@@ -59,6 +60,10 @@ class FakeCatalog:
     withdrawn: set[UUID] = field(default_factory=set)
     policies: dict[UUID, Policy] = field(default_factory=dict)
     starts: dict[UUID, datetime] = field(default_factory=dict)
+    lent: set[UUID] = field(default_factory=set)
+    """Against a deposit."""
+    lends: bool = False
+    """Everything is."""
     asking: set[UUID] = field(default_factory=set)
     """Of these the seller answers each request."""
 
@@ -105,7 +110,9 @@ class FakeCatalog:
                 total=Money(amount=PRICE * line.quantity, currency="RUB"),
                 day_prices=(PRICE,),
                 parts=explained(line.quantity),
-                deposit=Money(amount=DEPOSIT * line.quantity, currency="RUB"),
+                deposit=Money(amount=DEPOSIT * line.quantity, currency="RUB")
+                if self.lends or line.offer_id in self.lent
+                else None,
             )
             for line in lines
         )
@@ -218,6 +225,14 @@ class FakePayments:
     """How many more refunds the bank refuses."""
     refused: set[UUID] = field(default_factory=set)
     """Keys: each stands for ever for what became of it."""
+    deposits: dict[UUID, tuple[DepositTerms, ...]] = field(default_factory=dict)
+    """What was asked to be set aside with each payment."""
+    secured: set[UUID] = field(default_factory=set)
+    """Payments whose deposits are set aside."""
+    released: list[tuple[UUID, dict[UUID, int]]] = field(default_factory=list)
+    """What was let go: payment, and what of each line is still needed."""
+    declining: bool = False
+    """The bank does not set deposits aside."""
     down: bool = False
 
     async def request(self, request: PaymentRequest) -> Payment:
@@ -242,7 +257,24 @@ class FakePayments:
             created_at=clock.now(),
         )
         self.payments[made.id] = made
+        self.deposits[made.id] = request.deposits
         return made
+
+    async def secure_deposits(self, payment_id: UUID) -> Deposits:
+        """Set them aside."""
+        if self.down:
+            raise Unavailable
+        if self.payments[payment_id].status is not PaymentStatus.AUTHORISED:
+            raise NotAuthorised
+        if self.declining:
+            raise DepositDeclined
+        self.secured.add(payment_id)
+        return Deposits(items=())
+
+    async def release_deposits(self, payment_id: UUID, parts: DepositParts = ()) -> Deposits:
+        """Let them go."""
+        self.released.append((payment_id, {part.line_id: part.needed for part in parts}))
+        return Deposits(items=())
 
     async def payment(self, payment_id: UUID) -> PaymentHistory:
         """One payment."""

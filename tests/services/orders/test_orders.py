@@ -111,6 +111,7 @@ class TestPlace:
     async def test_keeps_how_the_price_came_about_and_leaves_the_deposit_out(
         self, moves: Moves
     ) -> None:
+        moves.scene.catalog.lends = True
         line = (await moves.place()).lines[0]
         assert line.parts == explained(1)
         assert line.total.amount == PRICE

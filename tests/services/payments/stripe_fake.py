@@ -20,14 +20,15 @@ from aiohttp import web
 from dvor.kernel import clock
 
 API_KEY = "sk_test_dvor"
-VISA, DECLINED, ASKED, DISPUTED = (
+VISA, DECLINED, ASKED, DISPUTED, ONCE = (
     "pm_card_visa",
     "pm_card_chargeDeclined",
     "pm_card_authenticationRequired",
     "pm_card_createDispute",
+    "pm_card_chargeCustomerFail",
 )
-"""Names of test cards, as Stripe's documentation has them."""
-ENDINGS = {VISA: "4242", DECLINED: "0002", ASKED: "3184", DISPUTED: "0259"}
+"""Names of test cards, as Stripe's documentation has them. `ONCE`: good, but not without its payer."""
+ENDINGS = {VISA: "4242", DECLINED: "0002", ASKED: "3184", DISPUTED: "0259", ONCE: "0341"}
 
 _SESSION_FIELDS = {
     "mode",
@@ -44,6 +45,19 @@ _SESSION_FIELDS = {
     "success_url",
     "cancel_url",
     "expires_at",
+}
+_KEEPING = {"customer_creation": "always", "payment_intent_data[setup_future_usage]": "off_session"}
+"""What a session says that keeps the card: both or none."""
+_INTENT_FIELDS = {
+    "amount",
+    "currency",
+    "customer",
+    "payment_method",
+    "off_session",
+    "confirm",
+    "capture_method",
+    "description",
+    "metadata[deposit]",
 }
 
 Json = dict[str, Any]
@@ -79,6 +93,8 @@ class FakeStripe:
     """Method and end of a path -> so often it is done and the line breaks before the answer."""
     fail: dict[str, list[int]] = field(default_factory=dict)
     """Method and end of a path -> statuses that are answered instead of doing it."""
+    refusing: bool = False
+    """Banks set nothing more aside without the payer."""
     slow_seconds: float = 0.0
     """How long each call takes."""
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
@@ -155,7 +171,12 @@ class FakeStripe:
     def of(self, payment_id: Any) -> Json:
         """The intent of one of our payments."""
         ours = str(payment_id)
-        return next(i for i in self.intents.values() if i["metadata"]["payment"] == ours)
+        return next(i for i in self.intents.values() if i["metadata"].get("payment") == ours)
+
+    def set_aside(self, deposit_reference: str = "") -> list[Json]:
+        """The intents of deposits, newest first; with a reference those of this one."""
+        found = [i for i in self.intents.values() if "deposit" in i["metadata"]]
+        return [i for i in found[::-1] if deposit_reference in ("", i["metadata"]["deposit"])]
 
     def sessions_of(self, payment_id: Any) -> list[Json]:
         """The sessions of one of our payments."""
@@ -224,6 +245,12 @@ class FakeStripe:
                 return 200, self._shown(self._found(self.sessions, id), expand)
             case "POST", "checkout", "sessions", id, "expire":
                 return 200, self._shown(self._expired(self._found(self.sessions, id)), expand)
+            case "POST", "payment_intents":
+                return 200, self._shown(self._without_payer(fields), expand)
+            case "GET", "payment_intents":
+                theirs = [i for i in self.intents.values() if i["customer"] == query["customer"]]
+                shown = [self._shown(i, expand) for i in theirs[::-1][: int(query["limit"])]]
+                return 200, {"object": "list", "data": shown, "has_more": False}
             case "GET", "payment_intents", id:
                 return 200, self._shown(self._found(self.intents, id), expand)
             case "POST", "payment_intents", id, "capture":
@@ -263,6 +290,9 @@ class FakeStripe:
     def _opened(self, fields: dict[str, str]) -> Json:
         if missing := _SESSION_FIELDS - fields.keys():
             raise No(400, "invalid_request_error", "parameter_missing", param=min(missing))
+        kept = {name: fields.pop(name) for name in _KEEPING if name in fields}
+        if kept not in ({}, _KEEPING):
+            raise No(400, "invalid_request_error", "parameter_missing", param=min(_KEEPING))
         if unknown := fields.keys() - _SESSION_FIELDS:
             raise No(400, "invalid_request_error", "parameter_unknown", param=min(unknown))
         amount = int(fields["line_items[0][price_data][unit_amount]"])
@@ -285,6 +315,7 @@ class FakeStripe:
             "cancel_url": fields["cancel_url"],
             "_manual": fields["payment_intent_data[capture_method]"] == "manual",
             "_payment": fields["payment_intent_data[metadata][payment]"],
+            "customer": self._name("cus") if kept else None,
         }
         return self.sessions[id]
 
@@ -392,6 +423,7 @@ class FakeStripe:
             "currency": session["currency"],
             "capture_method": "manual" if session["_manual"] else "automatic_async",
             "payment_method": method,
+            "customer": session["customer"],
             "metadata": ours,
             "last_payment_error": None,
             "latest_charge": {
@@ -407,6 +439,60 @@ class FakeStripe:
             },
         }
         return self.intents[id]
+
+    def _without_payer(self, fields: dict[str, str]) -> Json:
+        """An intent that is confirmed at once, with a card that its owner let us keep."""
+        if fields.keys() != _INTENT_FIELDS:
+            odd = min(fields.keys() ^ _INTENT_FIELDS)
+            raise No(400, "invalid_request_error", "parameter_unknown", param=odd)
+        wanted = ("true", "true", "manual")
+        if (fields["off_session"], fields["confirm"], fields["capture_method"]) != wanted:
+            raise No(400, "invalid_request_error", "parameter_invalid_string_empty")
+        kept = {
+            intent["payment_method"]
+            for intent in self.intents.values()
+            if intent["customer"] == fields["customer"]
+        }
+        if fields["payment_method"] not in kept:
+            raise No(400, "invalid_request_error", "payment_method_unexpected_state")
+        id, amount = self._name("pi"), int(fields["amount"])
+        self.intents[id] = {
+            "id": id,
+            "object": "payment_intent",
+            "status": "requires_capture",
+            "amount": amount,
+            "amount_capturable": amount,
+            "amount_received": 0,
+            "currency": fields["currency"],
+            "capture_method": "manual",
+            "payment_method": fields["payment_method"],
+            "customer": fields["customer"],
+            "metadata": {"deposit": fields["metadata[deposit]"]},
+            "last_payment_error": None,
+            "latest_charge": {
+                "id": self._name("ch"),
+                "object": "charge",
+                "amount_captured": 0,
+                "amount_refunded": 0,
+                "currency": fields["currency"],
+                "payment_intent": id,
+                "disputed": False,
+                "metadata": {"deposit": fields["metadata[deposit]"]},
+                "payment_method_details": {"card": {"last4": ENDINGS[fields["payment_method"]]}},
+            },
+        }
+        intent = self.intents[id]
+        if self.refusing or fields["payment_method"] == ONCE:
+            error = {"type": "card_error", "code": "card_declined"}
+            intent |= {
+                "status": "requires_payment_method",
+                "amount_capturable": 0,
+                "last_payment_error": error,
+            }
+            self._tell("payment_intent.payment_failed", intent)
+            raise No(402, "card_error", "card_declined")
+        self._tell("payment_intent.amount_capturable_updated", intent)
+        return intent
 
     def _refused_by_bank(self, intent: Json) -> web.Response:
         error = {"type": "card_error", "code": "card_declined"}

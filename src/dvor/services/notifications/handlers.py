@@ -17,6 +17,12 @@ from dvor.contracts.orders import (
     OrderPaid,
     PaymentFailed,
 )
+from dvor.contracts.payments import (
+    DepositCaptured,
+    DepositLost,
+    DepositRefused,
+    DepositReleased,
+)
 from dvor.kernel.db import Tx
 from dvor.services.notifications import queries
 from dvor.services.notifications.tasks import SendMail, send_mail
@@ -111,6 +117,47 @@ async def order_delivered(tx: Tx, event: OrderDelivered) -> None:
     await _tell(tx, "order_delivered", event.order_id, [event.customer_id], details)
 
 
+async def deposit_captured(tx: Tx, event: DepositCaptured) -> None:
+    """Tell the customer what was kept and why, and the seller that it came."""
+    details = _of_deposit(event) | {"captured": event.captured.model_dump(), "reason": event.reason}
+    mine = details | {"evidence": event.evidence}
+    await _tell(tx, "deposit_kept", event.deposit_id, [event.payer_id], mine)
+    await _tell(tx, "deposit_came", event.deposit_id, [event.seller_id], details)
+
+
+async def deposit_released(tx: Tx, event: DepositReleased) -> None:
+    """Tell the customer that nothing is set aside any more; of a cancelled order they know."""
+    if event.why != "cancelled":
+        details = _of_deposit(event) | {"why": event.why}
+        await _tell(tx, "deposit_released", event.deposit_id, [event.payer_id], details)
+
+
+async def deposit_refused(tx: Tx, event: DepositRefused) -> None:
+    """Tell both that nothing may be set aside when it is needed."""
+    details = _of_deposit(event)
+    await _tell(tx, "deposit_refused", event.deposit_id, [event.payer_id], details)
+    await _tell(tx, "deposit_missing", event.deposit_id, [event.seller_id], details)
+
+
+async def deposit_lost(tx: Tx, event: DepositLost) -> None:
+    """Tell the seller that they do not get what they claimed."""
+    details = _of_deposit(event) | {"claimed": event.claimed.model_dump()}
+    await _tell(tx, "deposit_lost", event.deposit_id, [event.seller_id], details)
+
+
+def _of_deposit(
+    event: DepositCaptured | DepositLost | DepositRefused | DepositReleased,
+) -> dict[str, Any]:
+    details: dict[str, Any] = {
+        "number": event.order_number,
+        "order_id": str(event.order_id),
+        "title": event.title.model_dump(),
+    }
+    if not isinstance(event, DepositLost):
+        details["amount"] = event.amount.model_dump()
+    return details
+
+
 async def waiting_offered(tx: Tx, event: WaitingOffered) -> None:
     """Tell who waited that it is held for them, how to take it and how to decline."""
     details = {"entry": event.entry.model_dump(mode="json"), "token": event.token}
@@ -167,6 +214,10 @@ HANDLERS = {
     LatePaymentReturned: late_payment_returned,
     OrderDelivered: order_delivered,
     OrderLinesCancelled: order_lines_cancelled,
+    DepositCaptured: deposit_captured,
+    DepositLost: deposit_lost,
+    DepositRefused: deposit_refused,
+    DepositReleased: deposit_released,
     WaitingOffered: waiting_offered,
     WaitingLapsed: waiting_lapsed,
 }

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from dvor.contracts.cancellation_words import rule
+from dvor.contracts.catalog import Text
 from dvor.contracts.order_changes import LineRefund
 from dvor.contracts.orders import OrderedLine
 from dvor.contracts.pricing import PartKind, PricePart
@@ -45,6 +46,7 @@ _REASONS = {
     "declined": N_("The owner declined the request."),
     "unanswered": N_("The owner did not answer in time."),
     "uncharged": N_("The bank did not give the money that it had set aside."),
+    "deposit_declined": N_("The bank did not set the deposit aside."),
 }
 _REASONS_FOR_SELLERS = {
     "customer": N_("The customer cancelled it."),
@@ -54,6 +56,7 @@ _REASONS_FOR_SELLERS = {
     "declined": N_("Another owner declined the request."),
     "unanswered": N_("The request was not answered in time."),
     "uncharged": N_("The customer's bank did not give the money that it had set aside."),
+    "deposit_declined": N_("The customer's bank did not set the deposit aside."),
 }
 
 
@@ -224,6 +227,92 @@ def _order_delivered(details: Details) -> Wording:
     )
 
 
+def _deposit_kept(details: Details) -> Wording:
+    evidence = details.get("evidence", "")
+    return Wording(
+        _("Some of your deposit was kept: order {number}", number=details["number"]),
+        _(
+            "{what}: the seller kept {captured} of {amount}, the rest is let go. The reason given: "
+            "“{reason}”.",
+            what=_titled(details),
+            captured=_money(details["captured"]),
+            amount=_money(details["amount"]),
+            reason=details["reason"],
+        )
+        + (" " + _("What shows it: {evidence}", evidence=evidence) if evidence else ""),
+        _("Open the order"),
+    )
+
+
+def _deposit_came(details: Details) -> Wording:
+    return Wording(
+        _("You kept {amount} of a deposit", amount=_money(details["captured"])),
+        _(
+            "{what}, order {number}: it is paid out to you with your sales, without commission.",
+            what=_titled(details),
+            number=details["number"],
+        ),
+        _("Open the order"),
+    )
+
+
+def _deposit_released(details: Details) -> Wording:
+    return Wording(
+        _("Your deposit is let go: order {number}", number=details["number"]),
+        _(
+            "{what}: nothing of {amount} was charged. Your bank shows it again at once or within "
+            "some days.",
+            what=_titled(details),
+            amount=_money(details["amount"]),
+        ),
+        _("Open the order"),
+    )
+
+
+def _deposit_refused(details: Details) -> Wording:
+    return Wording(
+        _("Your bank does not set the deposit aside: order {number}", number=details["number"]),
+        _(
+            "{what}: banks keep money aside for some days only, so we asked yours for {amount} "
+            "anew, and it said no. See that so much is free on the card: we keep asking. Without "
+            "it the seller may refuse to hand it over.",
+            what=_titled(details),
+            amount=_money(details["amount"]),
+        ),
+        _("Open the order"),
+    )
+
+
+def _deposit_missing(details: Details) -> Wording:
+    return Wording(
+        _("A deposit is not set aside: order {number}", number=details["number"]),
+        _(
+            "{what}: the customer's bank refused to set {amount} aside anew. We keep asking it, and "
+            "the customer knows. Look at the order before you hand it over.",
+            what=_titled(details),
+            amount=_money(details["amount"]),
+        ),
+        _("Open the order"),
+    )
+
+
+def _deposit_lost(details: Details) -> Wording:
+    return Wording(
+        _("The deposit could not be kept: order {number}", number=details["number"]),
+        _(
+            "{what}: you wanted to keep {claimed}, but the customer's bank had let the deposit go. "
+            "Nothing was charged.",
+            what=_titled(details),
+            claimed=_money(details["claimed"]),
+        ),
+        _("Open the order"),
+    )
+
+
+def _titled(details: Details) -> str:
+    return Text.model_validate(details["title"]).of(current().language)
+
+
 def _sale_paid(details: Details) -> Wording:
     return Wording(
         _("Sold: order {number} is paid", number=details["number"]),
@@ -291,6 +380,12 @@ _WORDINGS: dict[str, Callable[[Details], Wording]] = {
     "late_payment_returned": _late_payment_returned,
     "order_changed": _order_changed,
     "order_delivered": _order_delivered,
+    "deposit_kept": _deposit_kept,
+    "deposit_came": _deposit_came,
+    "deposit_released": _deposit_released,
+    "deposit_refused": _deposit_refused,
+    "deposit_missing": _deposit_missing,
+    "deposit_lost": _deposit_lost,
     "sale_paid": _sale_paid,
     "sale_cancelled": _sale_cancelled,
     "sale_changed": _sale_changed,

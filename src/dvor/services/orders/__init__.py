@@ -3,6 +3,7 @@
 from dvor.contracts.orders import Orders
 from dvor.kernel.service import Service
 from dvor.services.orders import api, tasks
+from dvor.services.orders.handlers import HANDLERS
 from dvor.services.orders.service import OrdersService
 
 SERVICE = Service(
@@ -12,5 +13,6 @@ SERVICE = Service(
     calls=("catalog", "inventory", "payments"),
     hot_routers=(api.rush,),
     routers=(api.carts, api.router),
+    handlers=HANDLERS,
     timers=(tasks.watch_orders, tasks.forget_cart_keys),
 )

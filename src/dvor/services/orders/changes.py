@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from dvor.contracts.catalog import Text
+from dvor.contracts.deposits import DepositPart, DepositParts
 from dvor.contracts.inventory import Inventory
 from dvor.contracts.order_changes import (
     Cancellation,
@@ -145,6 +146,18 @@ def remaining(rows: Sequence[Record], cuts: Mapping[UUID, Cut]) -> list[StoredLi
     return left
 
 
+def deposits_needed(rows: Sequence[Record], cuts: Mapping[UUID, Cut]) -> DepositParts:
+    """How much of the deposits of the lines that are cut is still needed after these cuts."""
+    return tuple(
+        DepositPart(
+            line_id=row["id"],
+            needed=row["deposit"] // row["quantity"] * max(live(row) - cuts[row["id"]].quantity, 0),
+        )
+        for row in rows
+        if row["id"] in cuts and row["deposit"]
+    )
+
+
 class Changes:
     """Does what was planned."""
 
@@ -226,6 +239,9 @@ class Changes:
         if left:  # a rival who got here first may have left nothing to do
             claims = rules.claims([line.wish() for line in left], order["promo_id"])
             await self.inventory.restate(order["hold_id"], claims)
+        parts = deposits_needed(rows, _cuts(change)) if order["deposit"] else ()
+        if parts:  # none would mean all
+            await self.payments.release_deposits(order["payment_id"], parts)
         async with self.db.tx("orders.lines_cancelled") as tx:
             if not await saga_queries.changed(tx, order, back):
                 return

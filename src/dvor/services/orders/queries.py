@@ -128,10 +128,11 @@ async def forget_keys(db: Connection) -> None:
 _INSERT_ORDER = """
 WITH made AS (
     INSERT INTO orders (id, number, customer_id, status, hold_id, pay_until, held_until,
-        total_amount, currency, promo_id, promo_code, approval, pending_action, pending_since,
-        epoch, due_at)
+        total_amount, currency, promo_id, promo_code, approval, deposit, pending_action,
+        pending_since, epoch, due_at)
     VALUES ($1, $2, $3, 'created', $4, $5, $6, $7, $8, $9, $10,
-        CASE WHEN $11 THEN 'needed' END, 'pay', dvor_now(), 1, dvor_now() + $12::interval)
+        CASE WHEN $11 THEN 'needed' END, CASE WHEN $14 THEN 'needed' END, 'pay', dvor_now(), 1,
+        dvor_now() + $12::interval)
     ON CONFLICT DO NOTHING RETURNING *
 ), lined AS (
     INSERT INTO order_lines (id, order_id, position, offer_id, listing_id, seller_id, kind, title,
@@ -139,7 +140,8 @@ WITH made AS (
         unit_price, total, parts, deposit, seats, approval, hours_from, hours_until, cancellation)
     SELECT n.id, made.id, position, offer_id, listing_id, seller_id, kind, title,
         name, picture, quantity, start_date, end_date, starts_at, timezone, units, day_prices,
-        unit_price, total, parts, deposit, seats, n.approval, hours_from, hours_until, cancellation
+        unit_price, total, parts, n.deposit, seats, n.approval, hours_from, hours_until,
+        cancellation
     FROM made, jsonb_populate_recordset(NULL::order_lines, $13::jsonb) AS n
 ), noted AS (
     INSERT INTO order_history (order_id, what, status, details)
@@ -211,6 +213,7 @@ async def insert_order(
             }
             for position, line in enumerate(quote.lines)
         ],
+        any(line.deposit and line.deposit.amount for line in quote.lines),
     )
 
 

@@ -193,6 +193,11 @@ def answerable(
     return status == OrderStatus.CANCELLED and reason == "declined"
 
 
+def after_deposits(approval: str | None) -> str:
+    """What is done with an order when its deposits are set aside, or it has none."""
+    return "ask" if approval == "needed" else "settle"
+
+
 def answer_seconds(too_late: Iterable[datetime], now: datetime, most: int) -> int:
     """How long sellers may think about a request: `most`, not past what it is for, but a while."""
     left = min((int((at - now).total_seconds()) for at in too_late), default=most)

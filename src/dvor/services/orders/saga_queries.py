@@ -47,6 +47,23 @@ async def payment_requested(tx: Tx, order: Record, payment_id: UUID, pay_path: s
     return moved is not None
 
 
+async def secured(tx: Tx, order: Record, action: str) -> Record | None:
+    """All deposits are set aside; from now on `action` is under way. None: it has moved on."""
+    return await tx.fetchrow(
+        _noted(
+            "UPDATE orders SET deposit = 'secured', pending_action = $4,"
+            " pending_since = dvor_now(), tries = 0, epoch = epoch + 1,"
+            " due_at = dvor_now() + $5::interval, version = version + 1"
+            " WHERE id = $2 AND epoch = $3 AND pending_action = 'secure'"
+        ),
+        ["deposit_held"],
+        order["id"],
+        order["epoch"],
+        action,
+        LEASE,
+    )
+
+
 async def approval_asked(tx: Tx, order: Record, until: datetime) -> bool:
     """Nothing is done until sellers answer or `until` has come; False when it has moved on."""
     moved = await tx.fetchrow(

@@ -8,7 +8,7 @@ nothing is under way any more or somebody else owns it. It asks other services f
 follow from the order, and writes last, in one transaction that begins with the row of the order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
 from dvor.contracts.inventory import Hold, HoldEnded, Inventory
@@ -42,6 +42,8 @@ REFUSED = (Conflict, Gone, Invalid, NotFound)
 MOVES_MAX = 5000
 """So many orders may wait to be moved on."""
 
+Step = Callable[[Record], Awaitable[Record | None]]
+"""From an order that is ours to how it goes on."""
 Whole = Batcher[Sequence[UUID], Mapping[UUID, Record]]
 """Reads orders with their lines."""
 
@@ -66,24 +68,19 @@ class Steps:
         self.inventory = inventory
         self.payments = payments
         self.changes = Changes(db, inventory, payments)
+        self._steps: Mapping[str | None, Step] = {
+            "pay": self._ask_for_money,
+            "secure": self._secure,
+            "ask": self._ask_sellers,
+            "settle": self._settle,
+            "cancel": self._cancel,
+            "change": self.changes.cut,
+            None: self._look,
+        }
 
     async def do(self, order: Record) -> Record | None:
         """The next step of an order that is ours. Raises Unavailable: then it is done again."""
-        match order["pending_action"]:
-            case "pay":
-                return await self._ask_for_money(order)
-            case "ask":
-                return await self._ask_sellers(order)
-            case "settle":
-                return await self._settle(order)
-            case "cancel":
-                return await self._cancel(order)
-            case "change":
-                return await self.changes.cut(order)
-            case None:
-                return await self._look(order)
-            case unknown:
-                raise LookupError(f"nobody knows how to {unknown} an order")
+        return await self._steps[order["pending_action"]](order)
 
     async def close(self) -> None:
         """Take no more; what was begun is written first."""
@@ -103,6 +100,7 @@ class Steps:
                 return_path=f"/orders/{order['id']}",
                 expires_at=order["pay_until"],
                 shares=views.shares(whole[order["id"]]),
+                deposits=views.deposit_terms(whole[order["id"]]) if order["deposit"] else (),
             )
         )
 
@@ -134,12 +132,26 @@ class Steps:
     async def begin_settling(self, tx: Tx, order: Record) -> Record | None:
         """The bank has said yes: from now on the order is booked, then the money taken.
 
-        Where sellers have a say they are asked first; who is being asked is not asked again.
+        Deposits are set aside first. Where sellers have a say they are asked then; who is being
+        asked is not asked again.
         """
         if order["approval"] == "asked":
             return None
-        action = "ask" if order["approval"] == "needed" else "settle"
+        action = (
+            "secure" if order["deposit"] == "needed" else rules.after_deposits(order["approval"])
+        )
         return await saga_queries.begin(tx, order, action, noting=("payment_authorised",))
+
+    async def _secure(self, order: Record) -> Record | None:
+        """Set deposits aside, on the same card. A bank that says no ends it: nothing is charged."""
+        try:
+            await self.payments.secure_deposits(order["payment_id"])
+        except REFUSED as refusal:
+            reason = "uncharged" if isinstance(refusal, NotAuthorised) else "deposit_declined"
+            async with self.db.tx("orders.deposit_refused") as tx:
+                return await saga_queries.begin(tx, order, "cancel", reason)
+        async with self.db.tx("orders.deposits_secured") as tx:
+            return await saga_queries.secured(tx, order, rules.after_deposits(order["approval"]))
 
     async def _ask_sellers(self, order: Record) -> Record | None:
         """Hold everything as long as an answer may take, then ask.
@@ -223,6 +235,9 @@ class Steps:
     async def _cancel(self, order: Record) -> None:
         change = await self.changes.asked(order["change_id"]) if order["change_id"] else None
         refunded = await self._let_money_go(order, change)
+        if order["deposit"]:
+            payment_id = order["payment_id"] or (await self.payment_of(order)).id
+            await self.payments.release_deposits(payment_id)
         await self.inventory.release(order["hold_id"])
         given_back = Money(amount=refunded, currency=order["currency"])
         async with self.db.tx("orders.cancelled") as tx:

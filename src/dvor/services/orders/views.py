@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from dvor.contracts.catalog import Kind, Text
+from dvor.contracts.deposits import DepositTerms, Terms
 from dvor.contracts.orders import (
     Order,
     OrderCard,
@@ -94,8 +96,12 @@ def order(row: Record, viewer: Viewer, now: datetime) -> Order:
 
 def _may_read(entry: dict[str, Any], lines: list[OrderLine], viewer: Viewer) -> bool:
     """Sellers read what happened to the whole order and to their own lines."""
-    line_id = entry["details"].get("line")
-    return viewer.seller_id is None or not line_id or line_id in {str(line.id) for line in lines}
+    line_id, seller_id = entry["details"].get("line"), entry["details"].get("seller")
+    if viewer.seller_id is None:
+        return True
+    if seller_id:  # of a deposit
+        return seller_id == str(viewer.seller_id)
+    return not line_id or line_id in {str(line.id) for line in lines}
 
 
 def _line(line: dict[str, Any], currency: str) -> OrderLine:
@@ -173,6 +179,42 @@ def shares(row: Record) -> tuple[Share, ...]:
     for line in row["lines"]:
         sums[UUID(line["seller_id"])] += line["total"]
     return tuple(Share(seller_id=seller, amount=amount) for seller, amount in sums.items())
+
+
+def deposit_terms(row: Record) -> Terms:
+    """What is to be set aside for its lines, and how long they are lent."""
+    return tuple(
+        DepositTerms(
+            line_id=line["id"],
+            seller_id=line["seller_id"],
+            title=Text.model_validate(line["title"]),
+            amount=line["deposit"],
+            begins_at=begins_at,
+            ends_at=ends_at,
+        )
+        for line in row["lines"]
+        if line["deposit"]
+        for begins_at, ends_at in [_lent(line, row["created_at"])]
+    )
+
+
+def _lent(line: dict[str, Any], ordered_at: datetime) -> tuple[datetime, datetime]:
+    """From when to when a line is lent: its first day begins, its last one is over.
+
+    What has no period begins and ends with its event, or when it is ordered.
+    """
+    zone = ZoneInfo(line["timezone"] or ZONE)
+    if line["start_date"]:
+        first, end = (date.fromisoformat(line[name]) for name in ("start_date", "end_date"))
+        if line["kind"] == Kind.STAY:  # the last night ends on the day of leaving
+            end += timedelta(days=1)
+        return datetime.combine(first, time(), zone), datetime.combine(end, time(), zone)
+    if line["hours_from"]:
+        return datetime.fromisoformat(line["hours_from"]), datetime.fromisoformat(
+            line["hours_until"]
+        )
+    at = datetime.fromisoformat(line["starts_at"]) if line["starts_at"] else ordered_at
+    return at, at
 
 
 def page(rows: list[Record], limit: int) -> OrderPage:

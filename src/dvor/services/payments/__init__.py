@@ -19,5 +19,5 @@ SERVICE = Service(
         tasks.decide_dispute,
         tasks.finish_refund,
     ),
-    timers=(tasks.reconcile, tasks.pay_out_daily),
+    timers=(tasks.reconcile, tasks.look_after_deposits, tasks.pay_out_daily),
 )

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from dvor.contracts.deposits import Deposit, DepositClaim, Deposits
 from dvor.contracts.earnings import (
     Balances,
     Books,
@@ -36,6 +37,7 @@ from dvor.kernel.errors import InvalidFields, Unavailable
 from dvor.kernel.http import api_router, contract, page_router
 from dvor.kernel.http.front import TooLarge
 from dvor.kernel.messages import PageRequest
+from dvor.kernel.money import Money
 from dvor.kernel.pages import Templates
 from dvor.kernel.webhooks import BODY_BYTES_MAX
 from dvor.services.payments import rules
@@ -92,6 +94,24 @@ async def run_payouts(payments: Asked) -> PayoutRun:
 async def show_books(payments: Asked) -> Books:
     """The balance of each account of the ledger: admins only."""
     return await payments.books()
+
+
+@router.get("/deposits")
+async def list_deposits(order_id: UUID, payments: Asked) -> Deposits:
+    """The deposits of an order: its customer's, a seller's own, all for admins."""
+    return await payments.deposits(order_id)
+
+
+@router.post("/deposits/{deposit_id}/claim")
+async def claim_deposit(deposit_id: UUID, claim: DepositClaim, payments: Asked) -> Deposit:
+    """Keep a part of a deposit, or all of it, after the end and in time."""
+    return await payments.claim_deposit(deposit_id, claim)
+
+
+@router.post("/deposits/{deposit_id}/return")
+async def return_deposit(deposit_id: UUID, payments: Asked) -> Deposit:
+    """Let all of a deposit go."""
+    return await payments.return_deposit(deposit_id)
 
 
 @router.get("/webhooks")
@@ -218,6 +238,9 @@ def _drawn(payment: Payment, said: str) -> HTMLResponse:
         payment=payment,
         simulated=simulated,
         said=_believed(payment, said) if simulated else said,
+        deposit=Money(amount=payment.deposit, currency=payment.amount.currency)
+        if payment.deposit
+        else None,
         minutes_left=_minutes_left(payment.expires_at, now),
         cards={verdict: _spaced(number) for verdict, number in rules.CARDS.items()},
     )

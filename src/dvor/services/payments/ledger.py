@@ -121,6 +121,11 @@ def dispute_lost(parts: Shares) -> list[Posting]:
     )
 
 
+def deposit_captured(seller: UUID, amount: int) -> list[Posting]:
+    """A seller keeps some of a deposit: it makes good for something, so there is no commission."""
+    return [Posting("provider", amount), Posting("seller", -amount, seller)]
+
+
 def paid_out(seller: UUID, amount: int) -> list[Posting]:
     """A seller's money was handed to the bank."""
     return [Posting("seller", amount, seller), Posting("payouts", -amount, seller)]

@@ -9,7 +9,7 @@ from dvor.kernel.db import Connection, Record
 _PAYMENT = """
     id, order_id, order_number, payer_id, amount, currency, status, authorised, captured, refunded,
     declines, card_ending, pay_token, return_path, expires_at, created_at, provider, reference,
-    asked_at, underway, action_path, disputed, dispute, commission_bp, trace
+    asked_at, underway, action_path, disputed, dispute, commission_bp, trace, deposit
 """
 
 
@@ -40,14 +40,16 @@ async def insert_payment(
     commission_bp: int = 0,
     shares: Mapping[UUID, int] | None = None,
     trace: Mapping[str, str] | None = None,
+    deposit: int = 0,
 ) -> Record | None:
     """The new payment with its shares and first step; None where the order has one already."""
     return await db.fetchrow(
         f"""
         WITH moved AS (
             INSERT INTO payments (id, order_id, order_number, payer_id, amount, currency, pay_token,
-                                  return_path, expires_at, commission_bp, provider, trace)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $13, $14)
+                                  return_path, expires_at, commission_bp, provider, trace,
+                                  deposit)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $13, $14, $15)
             ON CONFLICT (order_id) DO NOTHING
             RETURNING *
         ), shared AS (
@@ -73,6 +75,7 @@ async def insert_payment(
         list((shares or {}).values()),
         provider,
         dict(trace or {}),
+        deposit,
     )
 
 

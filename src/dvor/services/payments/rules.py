@@ -1,7 +1,11 @@
 """What the simulated bank decides, and who sees what. Pure."""
 
 import re
+from collections.abc import Container
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any, Protocol
 from uuid import UUID
 
 from dvor.kernel.caller import Caller
@@ -34,6 +38,8 @@ class Verdict(StrEnum):
     """When it is captured, only half of the money comes."""
     CHARGEBACK = "chargeback"
     """A minute after the capture the payer objects, and a week later they win."""
+    NO_DEPOSIT = "no_deposit"
+    """The price is set aside, a deposit is not."""
     UNKNOWN = "unknown"
     """A possible number, but not one of the test cards: declined."""
     MISTYPED = "mistyped"
@@ -51,6 +57,7 @@ CARDS = {
     Verdict.NEVER: "4000000000000051",
     Verdict.PARTIAL: "4000000000000069",
     Verdict.CHARGEBACK: "4000000000000259",
+    Verdict.NO_DEPOSIT: "4000000000000341",
 }
 """The test cards."""
 
@@ -95,6 +102,67 @@ def may_see(caller: Caller, payer_id: UUID) -> bool:
     return caller.service in SERVICES or caller.is_admin() or caller.user_id == payer_id
 
 
+def may_claim(caller: Caller, seller_id: UUID) -> bool:
+    """Whether `caller` decides about the deposit of something that this seller lends."""
+    return caller.is_admin() or (caller.user_id is not None and caller.user_id == seller_id)
+
+
 def may_pay(caller: Caller, payer_id: UUID) -> bool:
     """Whether `caller` is told the secret address of the hosted page."""
     return caller.service in SERVICES or caller.user_id == payer_id
+
+
+UNSECURED = frozenset({"declined", "releasing", "released"})
+"""What a deposit is of an order that cannot be paid with it."""
+
+
+@dataclass(frozen=True)
+class DepositTimes:
+    """How long a bank keeps a deposit aside, and when it is set aside again."""
+
+    renew: timedelta
+    lead: timedelta
+
+
+class Row(Protocol):
+    """Something with named values."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """One of them."""
+        ...
+
+
+def deposit_step(
+    row: Row, states: Container[str], now: datetime, times: DepositTimes
+) -> str | None:
+    """What is to be done with a deposit next; None: nothing now.
+
+    `states`: of what the bank was asked to set aside for it.
+    """
+    under_way = {"asked": "answer", "letting_go": "let_go"}
+    for state, step in under_way.items():
+        if state in states:
+            return step
+    if row["status"] in ("claimed", "releasing"):
+        return "capture" if row["status"] == "claimed" else "end"
+    if not row["due"]:
+        return None
+    if row["status"] not in ("held", "resting"):
+        return "end"
+    if row["over"]:
+        return "release"
+    early = row["begins_at"] - now > times.lead
+    return "rest" if early and row["status"] == "held" else "ask"
+
+
+def deposit_due(status: str, row: Row, held_at: datetime, times: DepositTimes) -> datetime | None:
+    """When somebody must look at a deposit next: before the bank lets it go, before it begins."""
+    match status:
+        case "held":
+            return min(held_at + times.renew, row["claim_until"])
+        case "resting":
+            return min(row["begins_at"] - times.lead, row["claim_until"])
+        case "requested":
+            return None
+        case _:
+            return held_at

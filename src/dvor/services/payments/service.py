@@ -7,6 +7,13 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+from dvor.contracts.deposits import (
+    Deposit,
+    DepositClaim,
+    DepositParts,
+    UnknownDeposit,
+)
+from dvor.contracts.deposits import Deposits as DepositList
 from dvor.contracts.earnings import (
     Balances,
     Books,
@@ -41,8 +48,16 @@ from dvor.kernel.db import Database, Record, Tx
 from dvor.kernel.errors import Conflict, InvalidFields, Unavailable
 from dvor.kernel.ids import derived, new
 from dvor.kernel.messages import PageRequest
-from dvor.services.payments import ledger, queries, rules, views, webhook_queries
+from dvor.services.payments import (
+    deposit_queries,
+    ledger,
+    queries,
+    rules,
+    views,
+    webhook_queries,
+)
 from dvor.services.payments.deliveries import Deliveries
+from dvor.services.payments.deposits import Deposits
 from dvor.services.payments.earnings import Earnings
 from dvor.services.payments.providers import (
     Charge,
@@ -90,17 +105,20 @@ class PaymentsService:
         self.providers = _providers(self.bank, settings)
         self.provider = self.providers[settings.payment_provider]
         self.settlement = Settlement(db, self.providers)
+        self.kept = Deposits(db, settings, self.settlement)
         self.earnings = Earnings(db)
 
     async def request(self, request: PaymentRequest) -> Payment:
         """Ask for money; the order's one payment, however often it is asked for."""
         require_service(*rules.SERVICES)
         shares = [(share.seller_id, share.amount) for share in request.shares]
+        payment_id = new()
+        deposits = self.kept.stored(payment_id, request.deposits)
 
         async def write(tx: Tx) -> Record | None:
             row = await queries.insert_payment(
                 tx,
-                id=new(),
+                id=payment_id,
                 order_id=request.order_id,
                 order_number=request.order_number,
                 payer_id=request.payer_id,
@@ -113,7 +131,10 @@ class PaymentsService:
                 commission_bp=self.settings.commission_basis_points,
                 shares=ledger.whole(request.amount.amount, shares),
                 trace=telemetry.carried(),
+                deposit=sum(terms.amount for terms in request.deposits),
             )
+            if row and deposits:
+                await deposit_queries.insert_deposits(tx, payment_id, row["currency"], deposits)
             return row or await queries.payment_of_order(tx, request.order_id)
 
         row = await self._requested.run(write)
@@ -192,6 +213,7 @@ class PaymentsService:
             description=row["order_number"],
             paid_url=f"{site}/pay/{row['pay_token']}/confirm",
             back_url=site + row["return_path"],
+            again=row["deposit"] > 0,
         )
 
     def _ended(self, row: Record) -> Payment:
@@ -287,6 +309,47 @@ class PaymentsService:
         require_service(*rules.SERVICES)
         row = known(await queries.payment(self.db, payment_id))
         return views.payment(await self.settlement.refund(row, amount, key, reason, shares))
+
+    async def secure_deposits(self, payment_id: UUID) -> DepositList:
+        """Set deposits aside."""
+        require_service(*rules.SERVICES)
+        payment = known(await queries.payment(self.db, payment_id))
+        return views.deposits(await self.kept.secure(payment), current(), clock.now())
+
+    async def release_deposits(self, payment_id: UUID, parts: DepositParts = ()) -> DepositList:
+        """Let go what is not needed of deposits."""
+        require_service(*rules.SERVICES)
+        known(await queries.payment(self.db, payment_id))
+        rows = await self.kept.release(payment_id, {part.line_id: part.needed for part in parts})
+        return views.deposits(rows, current(), clock.now())
+
+    async def deposits(self, order_id: UUID) -> DepositList:
+        """What the caller may see of an order's deposits."""
+        if current().service not in rules.SERVICES:
+            require_user()
+        rows = await deposit_queries.of_order(self.db, order_id)
+        return views.deposits(rows, current(), clock.now())
+
+    async def claim_deposit(self, deposit_id: UUID, claim: DepositClaim) -> Deposit:
+        """Keep some of a deposit."""
+        await self.kept.claim(await self._kept_by_caller(deposit_id), claim)
+        return views.deposit(await self._kept_by_caller(deposit_id), current(), clock.now())
+
+    async def return_deposit(self, deposit_id: UUID) -> Deposit:
+        """Want nothing of a deposit."""
+        await self.kept.give_back(await self._kept_by_caller(deposit_id))
+        return views.deposit(await self._kept_by_caller(deposit_id), current(), clock.now())
+
+    async def _kept_by_caller(self, deposit_id: UUID) -> Record:
+        require_user()
+        row = await deposit_queries.deposit(self.db, deposit_id)
+        if row is None or not rules.may_claim(current(), row["seller_id"]):
+            raise UnknownDeposit
+        return row
+
+    async def look_after_deposits(self) -> None:
+        """Renew, let go, go on with what was interrupted. For the timer."""
+        await self.kept.look_after()
 
     async def stop(self) -> None:
         """Answer those who wait."""

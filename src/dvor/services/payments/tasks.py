@@ -120,6 +120,12 @@ async def reconcile(service: "PaymentsService") -> None:
     await service.reconcile()
 
 
+@timer(every_seconds=15)
+async def look_after_deposits(service: "PaymentsService") -> None:
+    """Renew deposits before the bank lets them go; let them go when their time is over."""
+    await service.look_after_deposits()
+
+
 @timer(every_seconds=300)
 async def pay_out_daily(service: "PaymentsService") -> None:
     """Pay sellers once a day: the day is the key, so looking often pays once."""

@@ -4,8 +4,10 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
 from uuid import UUID
 
+from dvor.contracts.catalog import Text
+from dvor.contracts.deposits import Deposit, Deposits, DepositStatus
 from dvor.contracts.payments import Payment, PaymentStatus, PaymentStep
-from dvor.kernel.caller import current
+from dvor.kernel.caller import Caller, current
 from dvor.kernel.db import Record
 from dvor.kernel.errors import InvalidFields
 from dvor.kernel.money import Money
@@ -38,6 +40,7 @@ def payment(row: Record, *, paying: bool = False) -> Payment:
         action_path=_action_path(row) if told else "",
         disputed=row["disputed"],
         provider=row["provider"],
+        deposit=row["deposit"],
     )
 
 
@@ -55,6 +58,43 @@ def history(row: Record) -> tuple[PaymentStep, ...]:
             amount=Money(amount=step["amount"], currency=row["currency"]),
         )
         for step in row["steps"] or ()
+    )
+
+
+def deposits(rows: list[Record], viewer: Caller, now: datetime) -> Deposits:
+    """Those that `viewer` may see: the payer's, a seller's own."""
+    seen = [
+        row
+        for row in rows
+        if rules.may_see(viewer, row["payer_id"]) or viewer.user_id == row["seller_id"]
+    ]
+    return Deposits(items=tuple(deposit(row, viewer, now) for row in seen))
+
+
+def deposit(row: Record, viewer: Caller, now: datetime) -> Deposit:
+    """A deposit as `viewer` sees it."""
+    mine = rules.may_claim(viewer, row["seller_id"])
+    in_time = row["ends_at"] <= now < row["claim_until"]
+    return Deposit(
+        id=row["id"],
+        order_id=row["order_id"],
+        order_number=row["order_number"],
+        line_id=row["line_id"],
+        seller_id=row["seller_id"],
+        title=Text.model_validate(row["title"]),
+        amount=money(row),
+        status=DepositStatus(row["status"]),
+        captured=row["captured"],
+        released=row["released"],
+        claimed=row["claimed"],
+        reason=row["reason"],
+        evidence=row["evidence"],
+        begins_at=row["begins_at"],
+        ends_at=row["ends_at"],
+        claim_until=row["claim_until"],
+        refusals=row["refusals"],
+        claimable=mine and in_time and row["status"] == DepositStatus.HELD,
+        returnable=mine and row["status"] in (DepositStatus.HELD, DepositStatus.RESTING),
     )
 
 

@@ -50,6 +50,8 @@ class Charge:
     """Where a provider with a page of its own sends the payer who has paid."""
     back_url: str = ""
     """And the one who has not."""
+    again: bool = False
+    """More will be set aside on the same means of payment, without the payer."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,14 @@ class Provider(Protocol):
 
         A provider that asks for the card on its own page answers ACTION and the address of it.
         Raises Refused when the payment is over, OutcomeUnknown.
+        """
+        ...
+
+    async def set_aside(self, charge: Charge, like: str, key: str) -> Standing:
+        """Set an amount aside on what paid `like` (opened with `again`), without the payer.
+
+        AUTHORISED, or declined: OPEN. By the same key the same, however late it is asked again.
+        Raises Refused where that is not possible, OutcomeUnknown.
         """
         ...
 

@@ -47,6 +47,8 @@ LATE_AFTER = timedelta(seconds=60)
 """How long after the time to pay a late decision falls."""
 DISPUTED_AFTER = timedelta(minutes=1)
 DISPUTE_LASTS = timedelta(days=7)
+KEPT_FOR = timedelta(days=5)
+"""So long the bank keeps aside what was set aside without the payer."""
 
 
 class Simulator:
@@ -103,7 +105,7 @@ class Simulator:
     def _follow_up(self, tx: Tx, row: Record, verdict: Verdict) -> None:
         """What is told of a decision, and when."""
         match verdict:
-            case Verdict.APPROVED | Verdict.PARTIAL | Verdict.CHARGEBACK:
+            case Verdict.APPROVED | Verdict.PARTIAL | Verdict.CHARGEBACK | Verdict.NO_DEPOSIT:
                 self._tell(tx, row, "authorised")
             case Verdict.DECLINED | Verdict.UNKNOWN:
                 self._tell(tx, row, "declined")
@@ -118,6 +120,29 @@ class Simulator:
                 tx.enqueue(decide_late, work, key=row["reference"], run_at=at)
             case _:
                 pass
+
+    async def set_aside(self, charge: Charge, like: str, key: str) -> Standing:
+        """Decide by the card that paid before."""
+        async with self._db.tx("bank.set_aside") as tx:
+            paid = await queries.payment(tx, like)
+            if paid is None:
+                raise Refused(like)
+            verdict, no = paid["outcome"], paid["outcome"] == Verdict.NO_DEPOSIT
+            fresh = await queries.claim(tx, key, charge.reference, "set_aside")
+            if fresh:
+                await queries.decide(
+                    tx,
+                    charge,
+                    State.OPEN if no else State.AUTHORISED,
+                    Verdict.APPROVED,
+                    paid["card_ending"],
+                    1 if no else 0,
+                    ends_at=clock.now() + KEPT_FOR,
+                )
+            standing = await self._standing(tx, charge.reference)
+        if fresh and verdict == Verdict.TIMEOUT:
+            raise OutcomeUnknown(charge.reference)
+        return standing
 
     async def confirm(self, reference: str, *, accepted: bool) -> None:
         """What the payer said when the bank asked them: its own page, no call of ours."""

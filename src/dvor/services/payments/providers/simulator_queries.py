@@ -1,14 +1,16 @@
 """All SQL of the simulated bank. Its tables are its own: no statement here touches ours."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from dvor.kernel.db import Connection, Record
 from dvor.services.payments.providers import Charge
 
 _PAYMENT = """
-    reference, amount, currency, description, expires_at, state, outcome, captured, refunded,
-    disputed, dispute, declines, card_ending
+    reference, amount, currency, description, expires_at, outcome, captured, refunded, disputed,
+    dispute, declines, card_ending,
+    CASE WHEN state = 'authorised' AND ends_at <= dvor_now() THEN 'voided' ELSE state END AS state
 """
 _REFUNDS = """
     ARRAY(
@@ -49,14 +51,24 @@ async def payment(db: Connection, reference: str) -> Record | None:
 
 
 async def decide(
-    db: Connection, charge: Charge, state: str, outcome: str, card_ending: str, declines: int
+    db: Connection,
+    charge: Charge,
+    state: str,
+    outcome: str,
+    card_ending: str,
+    declines: int,
+    *,
+    ends_at: datetime | None = None,
 ) -> Record | None:
-    """Say what becomes of a payment; None where it is past being decided."""
+    """Say what becomes of a payment; None where it is past being decided.
+
+    `ends_at`: what is set aside is let go then by itself.
+    """
     return await db.fetchrow(
         f"""
         INSERT INTO bank_payments AS known (reference, amount, currency, description, expires_at,
-                                            state, outcome, card_ending, declines)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                            state, outcome, card_ending, declines, ends_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         ON CONFLICT (reference) DO UPDATE SET
             state = excluded.state, outcome = excluded.outcome,
             card_ending = excluded.card_ending, declines = known.declines + excluded.declines
@@ -73,6 +85,7 @@ async def decide(
         outcome,
         card_ending,
         declines,
+        ends_at,
     )
 
 
@@ -99,6 +112,7 @@ async def capture(db: Connection, reference: str, amount: int, *, final: bool) -
         UPDATE bank_payments SET captured = captured + $2,
             state = CASE WHEN $3 OR captured + $2 = amount THEN 'captured' ELSE state END
         WHERE reference = $1 AND state = 'authorised' AND captured + $2 <= amount
+            AND (ends_at IS NULL OR ends_at > dvor_now())
         RETURNING {_PAYMENT}, {_REFUNDS}
         """,
         reference,

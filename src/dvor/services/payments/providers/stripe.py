@@ -109,6 +109,25 @@ class Stripe:
         )
         return _of_session(opened)
 
+    async def set_aside(self, charge: Charge, like: str, key: str) -> Standing:
+        """A second intent on the card of the first one, confirmed off session.
+
+        Stripe forgets keys after a day, so the customer's intents are looked at first. A decline
+        may come as an error or as an intent that nothing is set aside for; neither holds money.
+        """
+        if not _is_stripes(like):  # nothing was paid: there is no card
+            raise Refused(like)
+        paid = await self._call("GET", _intent_path(like))
+        customer, method = paid.get("customer"), paid.get("payment_method")
+        if not customer or not method:
+            raise Refused(f"{like}: its card was not kept")
+        query = urlencode({"customer": customer, "limit": LIST_MAX})
+        for known in (await self._call("GET", f"/v1/payment_intents?{query}"))["data"]:
+            if (known.get("metadata") or {}).get("deposit") == charge.reference:
+                return _standing(known, [], [])
+        fields = _depositing(charge, customer, method)
+        return _standing(await self._call("POST", "/v1/payment_intents", fields, key), [], [])
+
     async def capture(self, reference: str, amount: int, key: str, *, final: bool) -> Standing:
         """Take so much of what is set aside."""
         if amount == 0:
@@ -307,7 +326,7 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def _opening(charge: Charge) -> dict[str, str]:
     """What a session is asked for with. All of it follows from the payment: a key fits only its own."""
-    return {
+    return _kept_card(charge) | {
         "mode": "payment",
         "payment_method_types[0]": "card",
         "client_reference_id": charge.reference,
@@ -322,6 +341,31 @@ def _opening(charge: Charge) -> dict[str, str]:
         "success_url": charge.paid_url,
         "cancel_url": charge.back_url,
         "expires_at": str(int((charge.expires_at + SESSION_OUTLIVES).timestamp())),
+    }
+
+
+def _kept_card(charge: Charge) -> dict[str, str]:
+    """What lets a card be used again without the payer, where that will be needed."""
+    if not charge.again:
+        return {}
+    return {
+        "customer_creation": "always",
+        "payment_intent_data[setup_future_usage]": "off_session",
+    }
+
+
+def _depositing(charge: Charge, customer: str, method: str) -> dict[str, str]:
+    """What a deposit is asked for with. Its metadata do not say `payment`: its news are not ours."""
+    return {
+        "amount": str(charge.amount),
+        "currency": charge.currency.lower(),
+        "customer": customer,
+        "payment_method": method,
+        "off_session": "true",
+        "confirm": "true",
+        "capture_method": "manual",
+        "description": charge.description,
+        "metadata[deposit]": charge.reference,
     }
 
 
