@@ -46,6 +46,8 @@ class Court:
     """An offer without any of them."""
     guest: str = ""
     """Whose cart is held no more."""
+    deposits: dict[str, str] = field(default_factory=dict)
+    """`back` or `kept` -> the deposit of that order."""
 
 
 async def furnish(site: Site) -> Court:
@@ -66,6 +68,7 @@ async def furnish(site: Site) -> Court:
     await _explained(customer, court)
     await _charges(site, customer, hotelier, court)
     await _requests(customer, seller, court)
+    await _deposits(site, customer, seller, court)
     await _forgotten_cart(site, court)
     await _line(customer, seller, court)
     court.mail = await _mail(site)
@@ -334,6 +337,52 @@ async def _requests(customer: Api, seller: Api, court: Court) -> None:
         if name != "unasked":
             await pay(customer, court.orders[name]["pay_path"], SUCCESS)
             await until_asked(customer, court.orders[name]["id"])
+
+
+async def _deposits(site: Site, customer: Api, seller: Api, court: Court) -> None:
+    """Something lent against a deposit: to come, back, back with some of it kept, and let go."""
+    rental = await seller.get(f"/listings/{court.listings['rental']}")
+    draft = {
+        "kind": "rental",
+        "category": rental["category"],
+        "title": {"ru": "Велосипед «Странник»", "en": "The Wanderer, a touring bicycle"},
+        "place": {"city": "Суздаль", "address": "Набережная, 2", "timezone": "Europe/Moscow"},
+        "offers": [{"price": 120_000, "pricing": {"deposit": 800_000}}],
+    }
+    made = await seller.post("/listings", draft)
+    court.listings["lent"] = made["id"]
+    offer = made["offers"][0]["id"]
+    assert (await seller.send("PUT", f"/offers/{offer}/supply", {"quantity": 9})).status_code == 200
+    await seller.post(f"/listings/{made['id']}/publish")
+    wish = {"offer_id": offer, "quantity": 1, "dates": period("rental")}
+    await _on_sale(customer, offer, dates=wish["dates"])
+    for name in ("lent", "back", "kept", "freed"):
+        order = await customer.post("/orders", {"lines": [wish]})
+        await pay(customer, order["pay_path"], SUCCESS)
+        court.orders[name] = await until(customer, order["id"], "paid")
+    for name in ("back", "kept"):
+        court.deposits[name] = await _brought_back(site, court.orders[name]["id"])
+    claim = {
+        "amount": 250_000,
+        "reason": "Погнуто заднее колесо",
+        "evidence": "Ремонт по чеку мастерской: 2 500 ₽.\nСнимки: https://example.org/wheel",
+    }
+    await seller.post(f"/payments/deposits/{court.deposits['kept']}/claim", claim)
+    freed = await seller.get("/payments/deposits", order_id=court.orders["freed"]["id"])
+    await seller.post(f"/payments/deposits/{freed['items'][0]['id']}/return")
+
+
+async def _brought_back(site: Site, order_id: str) -> str:
+    """An order's deposit, of something that is back since yesterday."""
+    async with raw_connection(site.database_urls["payments"]) as connection:
+        return str(
+            await connection.fetchval(
+                "UPDATE deposits SET begins_at = dvor_now() - interval '3 days',"
+                " ends_at = dvor_now() - interval '1 day' WHERE payment_id ="
+                " (SELECT id FROM payments WHERE order_id = $1) RETURNING id",
+                UUID(order_id),
+            )
+        )
 
 
 async def until_asked(customer: Api, order_id: str) -> None:

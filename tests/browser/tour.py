@@ -106,6 +106,9 @@ def _buying(court: Court) -> list[Stop]:
         Stop("order-asked", order["asked"], "customer"),
         Stop("order-asked-cancel", f"{order['asked']}/cancel", "customer"),
         Stop("order-unasked", order["unasked"], "customer"),
+        Stop("order-lent", order["lent"], "customer"),
+        Stop("order-deposit-kept", order["kept"], "customer", english=("https",)),
+        Stop("order-deposit-freed", order["freed"], "customer"),
         Stop("error-403", "/admin/users", "customer", status=403),
     ]
 
@@ -127,10 +130,18 @@ async def _first_stay(page: Page) -> None:
     await page.wait_for_selector("#stay")
 
 
+async def _refused_claim(page: Page) -> None:
+    await page.fill("#f-amount", "99999")
+    await page.fill("#f-reason", "?")
+    await page.locator("button.is-danger").click()
+    await page.wait_for_selector(".alert.is-bad")
+
+
 def _selling(court: Court) -> list[Stop]:
     edit = {kind: f"/selling/listings/{found}" for kind, found in court.listings.items()}
     sale = f"/selling/orders/{court.sales['seller']['id']}"
     asked = f"/selling/orders/{court.orders['asked']['id']}"
+    back = f"/selling/orders/{court.orders['back']['id']}"
     return [
         Stop("selling", "/selling", "seller"),
         Stop("selling-begin", "/selling", BEGINNER),
@@ -178,6 +189,14 @@ def _selling(court: Court) -> list[Stop]:
         Stop("selling-order-cancel", f"{sale}/cancel", "seller"),
         Stop("selling-approvals", "/selling/approvals", "seller"),
         Stop("selling-approvals-none", "/selling/approvals", BEGINNER),
+        Stop("selling-deposit", back, "seller"),
+        Stop("selling-deposit-claim", f"{back}/deposits/{court.deposits['back']}", "seller"),
+        Stop(
+            "selling-deposit-refused",
+            f"{back}/deposits/{court.deposits['back']}",
+            "seller",
+            prepare=_refused_claim,
+        ),
         Stop("selling-asked", asked, "seller"),
         Stop("selling-asked-decline", f"{asked}/decline", "seller"),
         Stop("listing-own-draft", f"/listings/{court.listings['draft']}", "seller"),

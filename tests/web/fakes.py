@@ -22,6 +22,7 @@ from dvor.contracts.catalog import (
     Text,
     UnknownListing,
 )
+from dvor.contracts.deposits import Deposit, DepositClaim, Deposits
 from dvor.contracts.earnings import (
     Account,
     Balance,
@@ -83,7 +84,7 @@ from dvor.contracts.seating import SeatMap, SeatMapVersion
 from dvor.contracts.waiting import WaitingLine, WaitingLines
 from dvor.kernel import clock
 from dvor.kernel.caller import Caller, Role, current
-from dvor.kernel.errors import Refusal
+from dvor.kernel.errors import Refusal, Unavailable
 from dvor.kernel.messages import PageRequest
 from dvor.kernel.money import Money
 
@@ -637,6 +638,11 @@ class FakePayments:
     replayed: list[UUID] = field(default_factory=list)
     entries: tuple[Entry, ...] = ()
     sent: tuple[SentWebhook, ...] = ()
+    kept: list[Deposit] = field(default_factory=list)
+    """Deposits."""
+    decided: list[tuple[str, DepositClaim | None]] = field(default_factory=list)
+    refuse: Refusal | None = None
+    down: bool = False
 
     async def balances(self) -> Balances:
         some = Balance(currency="RUB", available=-5_50, contested=10_00, paid_out=900_00)
@@ -665,3 +671,20 @@ class FakePayments:
 
     async def payments(self, search: PaymentSearch) -> PaymentPage:
         return PaymentPage(items=())
+
+    async def deposits(self, order_id: UUID) -> Deposits:
+        if self.down:
+            raise Unavailable
+        return Deposits(items=tuple(one for one in self.kept if one.order_id == order_id))
+
+    async def claim_deposit(self, deposit_id: UUID, claim: DepositClaim) -> Deposit:
+        return self._decided(deposit_id, ("claim", claim))
+
+    async def return_deposit(self, deposit_id: UUID) -> Deposit:
+        return self._decided(deposit_id, ("return", None))
+
+    def _decided(self, deposit_id: UUID, did: tuple[str, DepositClaim | None]) -> Deposit:
+        if self.refuse:
+            raise self.refuse
+        self.decided.append(did)
+        return next(one for one in self.kept if one.id == deposit_id)

@@ -268,7 +268,7 @@ class TestListing:
         assert "<dd>−₽3,600</dd>" in html
         assert "Discount of 10%: from 2 nights" in html
         assert "<dd>−₽1,620</dd>" in html
-        assert "Deposit ₽3,000: paid at check-in, returned at check-out." in html
+        assert "Deposit ₽3,000: set aside on the card, let go after the stay." in html
         assert html.count(">₽30,780<") == 2
         chosen = f"start={soon(3)}&end={soon(5)}&quantity-{first}=1"
         assert "₽10,800<" in await shop.page(f"/listings/{HOTEL.id}?{chosen}")

@@ -161,7 +161,7 @@ def _up_to(kind: Kind, count: int, *, by_hour: bool = False) -> str:
 
 
 def deposits(lines: Iterable[Line]) -> Money | None:
-    """What is paid on the spot and returned, of all lines together; they are in one currency."""
+    """What is set aside and let go, of all lines together; they are in one currency."""
     found = [line.deposit for line in lines if line.deposit is not None]
     if not found:
         return None
@@ -186,8 +186,10 @@ def deposit_words(deposit: Money, kind: Kind) -> str:
     """What a deposit is, and that it comes back."""
     amount = shown(deposit, caller.current().language)
     if kind is Kind.STAY:
-        return _("Deposit {amount}: paid at check-in, returned at check-out.", amount=amount)
-    return _("Deposit {amount}: paid at the pickup, returned with the thing.", amount=amount)
+        return _("Deposit {amount}: set aside on the card, let go after the stay.", amount=amount)
+    return _(
+        "Deposit {amount}: set aside on the card, let go when the thing is back.", amount=amount
+    )
 
 
 def weekdays(days: Sequence[int]) -> str:

@@ -33,6 +33,7 @@ _EVENTS = {
     "paid": N_("The money was charged. The order is paid."),
     "late_payment_returned": N_("A payment came after that; the money was returned."),
     "delivered": N_("The seller handed everything over."),
+    "deposit_held": N_("The bank set the deposit aside."),
 }
 
 _SELLER_EVENTS = {
@@ -55,6 +56,9 @@ _CANCELLED = {
     ),
     "uncharged": N_(
         "The bank did not give the money that it had set aside, so the order was cancelled."
+    ),
+    "deposit_declined": N_(
+        "The bank did not set the deposit aside, so the order was cancelled. Nothing was charged."
     ),
 }
 
@@ -84,9 +88,25 @@ _SELLER_PARTLY = {
     "seller": N_("You cancelled some of the order."),
 }
 
+_BY_REASON = {
+    "cancelled": (_CANCELLED, _SELLER_CANCELLED, _CANCELLED_SOMEHOW),
+    "lines_cancelled": (_PARTLY, _SELLER_PARTLY, _PARTLY_SOMEHOW),
+}
 _OF_MONEY = {
     "refund_refused": N_("The bank has not given {amount} back yet. We keep asking it."),
     "refunded": N_("{amount} went back to the card."),
+}
+_DEPOSITS = {
+    "deposit_captured": N_(
+        "Deposit for “{title}”: {kept} of {amount} was kept, the rest let go. Reason: {reason}"
+    ),
+    "deposit_lost": N_(
+        "Deposit for “{title}”: {amount} was claimed, but the bank had let it go. Reason: {reason}"
+    ),
+    "deposit_refused": N_(
+        "Deposit for “{title}”: the bank did not set {amount} aside anew. We keep asking it."
+    ),
+    "deposit_released": N_("Deposit for “{title}”: {amount} was let go, nothing was charged."),
 }
 _OWNER_ASKED = N_("The owner has until {until} to answer.")
 _SELLER_ASKED = N_("The request can be answered until {until}.")
@@ -95,14 +115,14 @@ _SELLER_ASKED = N_("The request can be answered until {until}.")
 def sentence(entry: TimelineEntry, currency: str, *, for_seller: bool = False) -> str:
     """What happened to an order, as one sentence to its customer or its seller."""
     details = entry.details
-    if entry.what == "cancelled":
-        words = _CANCELLED | _SELLER_CANCELLED if for_seller else _CANCELLED
-        return _(words.get(details.get("reason", ""), _CANCELLED_SOMEHOW))
-    if entry.what == "lines_cancelled":
-        words = _PARTLY | _SELLER_PARTLY if for_seller else _PARTLY
-        return _(words.get(details.get("reason", ""), _PARTLY_SOMEHOW))
+    if entry.what in _BY_REASON:
+        words, seller_words, somehow = _BY_REASON[entry.what]
+        known = words | seller_words if for_seller else words
+        return _(known.get(details.get("reason", ""), somehow))
     if entry.what == "line_cancelled":
         return _line_cancelled(details)
+    if entry.what in _DEPOSITS:
+        return _deposit(entry.what, details, currency)
     if entry.what in _OF_MONEY:
         return _(_OF_MONEY[entry.what], amount=_amount(details, currency))
     if entry.what == "approval_asked":
@@ -111,6 +131,18 @@ def sentence(entry: TimelineEntry, currency: str, *, for_seller: bool = False) -
     words = _EVENTS | _SELLER_EVENTS if for_seller else _EVENTS
     return (
         _(words[entry.what]) if entry.what in words else entry.what.replace("_", " ").capitalize()
+    )
+
+
+def _deposit(what: str, details: dict[str, str], currency: str) -> str:
+    language = caller.current().language
+    kept = details | {"amount": details.get("kept", "")}
+    return _(
+        _DEPOSITS[what],
+        title=details["title_ru" if language == "ru" else "title_en"],
+        amount=_amount(details, currency),
+        kept=_amount(kept, currency),
+        reason=details.get("reason", ""),
     )
 
 

@@ -16,7 +16,7 @@ from dvor.kernel.errors import NotFound, Refusal
 from dvor.kernel.http import contract
 from dvor.kernel.texts import gettext as _
 from dvor.kernel.texts import refusal as said
-from dvor.web import notices
+from dvor.web import keeping, notices
 from dvor.web.context import Cursor, Visiting, members_router
 from dvor.web.forms import attempt
 from dvor.web.pages import cancel_form
@@ -161,14 +161,20 @@ async def list_orders(
 
 @router.get("/orders/{order_id}")
 async def show_order(
-    order_id: UUID, visit: Visiting, orders: OrdersHere, identity: IdentityHere
+    order_id: UUID,
+    visit: Visiting,
+    orders: OrdersHere,
+    identity: IdentityHere,
+    payments: PaymentsHere,
 ) -> Response:
     """One order, as its seller would see it, whole."""
     caller.require_role(Role.ADMIN)
     order = await orders.order(order_id)
     people = await identity.profiles((order.customer_id,))
     customer = next(iter(people.items), None)
-    return await visit.page("admin/order.html", customer=customer, **story(order, for_seller=True))
+    kept = await keeping.of(payments, order, for_seller=True)
+    told = story(order, kept, for_seller=True)
+    return await visit.page("admin/order.html", customer=customer, **told)
 
 
 @router.get("/orders/{order_id}/cancel")

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,10 +18,11 @@ from dvor.contracts.orders import (
     OrderStatus,
     Viewpoint,
 )
+from dvor.contracts.payments import Payments
 from dvor.kernel import caller
 from dvor.kernel.errors import NotFound, Refusal, Unauthenticated
 from dvor.kernel.http import contract
-from dvor.web import live
+from dvor.web import keeping, live
 from dvor.web.context import Cursor, Visit, Visiting, members_router, settings_of
 from dvor.web.forms import attempt
 from dvor.web.pages import cancel_form
@@ -32,6 +34,7 @@ LIST_SIZE = 20
 ENDED = (OrderStatus.DELIVERED, OrderStatus.CANCELLED)
 
 OrdersHere = Annotated[Orders, contract(Orders)]
+PaymentsHere = Annotated[Payments, contract(Payments)]
 
 
 @router.get("/orders")
@@ -50,7 +53,9 @@ async def list_orders(
 
 
 @router.get("/orders/{order_id}")
-async def show_order(order_id: UUID, visit: Visiting, orders: OrdersHere) -> Response:
+async def show_order(
+    order_id: UUID, visit: Visiting, orders: OrdersHere, payments: PaymentsHere
+) -> Response:
     """The story of an order and what can be done now; those who sold it are led to their view."""
     order = await orders.order(order_id)
     person = caller.current()
@@ -58,7 +63,8 @@ async def show_order(order_id: UUID, visit: Visiting, orders: OrdersHere) -> Res
         return RedirectResponse(
             f"{'/admin' if person.is_admin() else '/selling'}/orders/{order_id}", 303
         )
-    return await visit.page("orders/order.html", **story(order))
+    kept = await keeping.of(payments, order)
+    return await visit.page("orders/order.html", **story(order, kept))
 
 
 @router.get("/orders/{order_id}/events")
@@ -67,6 +73,7 @@ async def follow_order(
     request: Request,
     visit: Visiting,
     orders: OrdersHere,
+    payments: PaymentsHere,
     identity: Annotated[Identity, contract(Identity)],
 ) -> Response:
     """Live news of an order: the changed part of its page each time it changes."""
@@ -76,20 +83,30 @@ async def follow_order(
     if order.status in ENDED and seen >= order.version:
         return Response(status_code=204)  # tells the browser not to come back
     token = request.cookies.get(settings_of(request).session_cookie, "")
-    news = _news(visit, orders, identity, order_id, min(seen, 2**31), token)
+    source = Source(orders, payments, identity)
+    news = _news(visit, source, order_id, min(seen, 2**31), token)
     return live.EventStream(caller.require_user(), news)
 
 
+@dataclass(frozen=True)
+class Source:
+    """Whom live news are asked of."""
+
+    orders: Orders
+    payments: Payments
+    identity: Identity
+
+
 async def _news(
-    visit: Visit, orders: Orders, identity: Identity, order_id: UUID, seen: int, token: str
+    visit: Visit, source: Source, order_id: UUID, seen: int, token: str
 ) -> AsyncIterator[str]:
     yield live.greeting()
     end = time.monotonic() + live.STREAM_SECONDS
     while time.monotonic() < end:
-        waiting = asyncio.ensure_future(orders.wait(order_id, seen))
+        waiting = asyncio.ensure_future(source.orders.wait(order_id, seen))
         try:
             while not await live.finished_within(waiting, live.BEAT_SECONDS):
-                if live.ending() or await _gone(visit, identity, token):
+                if live.ending() or await _gone(visit, source.identity, token):
                     return
                 yield live.heartbeat()
         finally:
@@ -99,7 +116,8 @@ async def _news(
             return
         if order.version > seen:
             seen = order.version
-            yield live.event("order", seen, visit.text("orders/live.html", **story(order)))
+            kept = await keeping.of(source.payments, order)
+            yield live.event("order", seen, visit.text("orders/live.html", **story(order, kept)))
         if order.status in ENDED:
             return
 
@@ -127,8 +145,10 @@ async def cancel_order(order_id: UUID, request: Request, orders: OrdersHere) -> 
     return await cancel_form.cancel(request, orders, order_id, f"/orders/{order_id}")
 
 
-def story(order: Order, *, for_seller: bool = False) -> dict[str, Any]:
-    """What the live part of an order's page shows."""
+def story(
+    order: Order, kept: Sequence[keeping.Told] | None, *, for_seller: bool = False
+) -> dict[str, Any]:
+    """What the live part of an order's page shows. `kept`: its deposits; None: nobody can say."""
     currency = order.total.currency
     # Whoever may cancel a paid order cannot only while it is being cancelled already.
     cancelling = order.status is OrderStatus.PAID and not order.cancellable and not for_seller
@@ -136,6 +156,7 @@ def story(order: Order, *, for_seller: bool = False) -> dict[str, Any]:
     return {
         "order": order,
         "timeline": told,
+        "deposits": kept,
         "charged": charged(order),
         "partly": any(0 < line.cancelled < line.quantity for line in order.lines)
         or 0 < sum(bool(line.cancelled) for line in order.lines) < len(order.lines),

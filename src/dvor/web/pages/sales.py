@@ -25,11 +25,11 @@ from dvor.kernel.http import contract
 from dvor.kernel.money import decimal
 from dvor.kernel.texts import gettext as _
 from dvor.kernel.texts import refusal as said
-from dvor.web import notices
+from dvor.web import keeping, notices
 from dvor.web.context import Cursor, Visiting, members_router
 from dvor.web.forms import attempt
 from dvor.web.pages import cancel_form
-from dvor.web.pages.purchases import status_of, story
+from dvor.web.pages.purchases import PaymentsHere, status_of, story
 from dvor.web.words import ORDER_STATUSES
 
 router = members_router("/selling")
@@ -78,14 +78,20 @@ async def exportsales(orders: OrdersHere, status: str = "", text: str = "") -> R
 
 @router.get("/orders/{order_id}")
 async def show_sale(
-    order_id: UUID, visit: Visiting, orders: OrdersHere, identity: IdentityHere
+    order_id: UUID,
+    visit: Visiting,
+    orders: OrdersHere,
+    identity: IdentityHere,
+    payments: PaymentsHere,
 ) -> Response:
     """An order as its seller sees it: their own lines, who bought, what can be done."""
     caller.require_role(Role.SELLER)
     order = await orders.order(order_id)
     people = await identity.profiles((order.customer_id,))
     customer = next(iter(people.items), None)
-    return await visit.page("seller/order.html", customer=customer, **story(order, for_seller=True))
+    kept = await keeping.of(payments, order, for_seller=True)
+    told = story(order, kept, for_seller=True)
+    return await visit.page("seller/order.html", customer=customer, **told)
 
 
 @router.post("/orders/{order_id}/deliver")
