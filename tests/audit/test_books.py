@@ -16,7 +16,10 @@ class TestI3:
                 "UPDATE postings SET currency = 'RUB' WHERE position = 1",
                 "its RUB postings make 500",
             ),
-            ("DELETE FROM postings", "500 taken, 0 given back, 0 disputed, but the books say 0"),
+            (
+                "DELETE FROM postings",
+                "500 taken, 0 kept of deposits, 0 given back, 0 disputed, but the books say 0",
+            ),
             ("UPDATE payments SET refunded = 5 WHERE captured > 0", "its refunds make 0"),
             ("UPDATE payment_shares SET amount = 99 WHERE amount = 100", "its shares make 99"),
             ("UPDATE seller_balances SET balance = 451", "owed 451, but the books say 450"),

@@ -365,7 +365,7 @@ async def _deposits(site: Site, customer: Api, seller: Api, court: Court) -> Non
     claim = {
         "amount": 250_000,
         "reason": "Погнуто заднее колесо",
-        "evidence": "Ремонт по чеку мастерской: 2 500 ₽.\nСнимки: https://example.org/wheel",
+        "evidence": "Ремонт по чеку мастерской: 2 500 ₽.\nДо поездки колесо было ровным.",
     }
     await seller.post(f"/payments/deposits/{court.deposits['kept']}/claim", claim)
     freed = await seller.get("/payments/deposits", order_id=court.orders["freed"]["id"])

@@ -107,7 +107,7 @@ def _buying(court: Court) -> list[Stop]:
         Stop("order-asked-cancel", f"{order['asked']}/cancel", "customer"),
         Stop("order-unasked", order["unasked"], "customer"),
         Stop("order-lent", order["lent"], "customer"),
-        Stop("order-deposit-kept", order["kept"], "customer", english=("https",)),
+        Stop("order-deposit-kept", order["kept"], "customer"),
         Stop("order-deposit-freed", order["freed"], "customer"),
         Stop("error-403", "/admin/users", "customer", status=403),
     ]

@@ -12,7 +12,8 @@ NOUNS = {
         "seating.py", "seats.py", "serving.py", "slots.py", "waiting_list.py"},
     "notifications": {"letters.py", "lines.py", "wording.py"},
     "orders": {"carts.py", "changes.py", "refunds.py", "saga.py", "steps.py", "views.py"},
-    "payments": {"deliveries.py", "earnings.py", "ledger.py", "settlement.py", "views.py"},
+    "payments": {"deliveries.py", "deposits.py", "earnings.py", "ledger.py", "settlement.py",
+        "views.py"},
 }  # fmt: skip
 """What a service has besides: nouns that service.py had grown too small for."""
 

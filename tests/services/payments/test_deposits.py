@@ -1,147 +1,23 @@
 """Deposits: set aside apart from the price, renewed, claimed or let go; with either provider."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
-from typing import Any
-from uuid import UUID
 
 import pytest
 
-from dvor.contracts.catalog import Text
 from dvor.contracts.deposits import (
     ClaimTooLarge,
-    Deposit,
-    DepositClaim,
     DepositDeclined,
     DepositPart,
-    DepositTerms,
     NotClaimable,
     UnknownDeposit,
 )
-from dvor.contracts.payments import NotAuthorised, Payment
-from dvor.kernel import clock
-from dvor.kernel.caller import Caller, Role, asking
+from dvor.contracts.payments import NotAuthorised
+from dvor.kernel.caller import Role, asking
 from dvor.kernel.errors import Unavailable
-from dvor.kernel.ids import new
 from dvor.services.payments.rules import Verdict
 from tests.services.payments.conftest import SIMULATED, STRIPED, Scene, StripeScene, asked
+from tests.services.payments.lent import AMOUNT, DAY, Lent, let_go_by_bank, person, refuses
 from tests.services.payments.stripe_fake import ONCE
-
-DAY = timedelta(days=1)
-AMOUNT = 500
-
-
-def person(*roles: Role) -> Caller:
-    return Caller(user_id=new(), roles=roles or (Role.CUSTOMER,))
-
-
-class Lent:
-    """Something lent: its payment, its people, the deposit as the bank has it."""
-
-    def __init__(self, scene: Scene, seller: Caller, customer: Caller) -> None:
-        self.scene, self.seller, self.customer = scene, seller, customer
-        self.payment: Payment
-        self.line = new()
-
-    async def paid(self, *terms: DepositTerms) -> "Lent":
-        """The price is set aside, deposits are asked for by nobody yet."""
-        assert self.customer.user_id is not None
-        self.payment = await self.scene.tried(
-            Verdict.APPROVED, payer=self.customer.user_id, deposits=terms
-        )
-        return self
-
-    async def secured(
-        self, begins: timedelta = DAY, lasts: timedelta = DAY, parts: int = 1
-    ) -> "Lent":
-        """Paid with a deposit that is held, or with some."""
-        await self.paid(*(self.terms(begins, lasts, line) for line in self.lines(parts)))
-        await self.scene.orders.secure_deposits(self.payment.id)
-        return self
-
-    def lines(self, parts: int) -> list[UUID]:
-        return [self.line, *(new() for _ in range(parts - 1))]
-
-    def terms(self, begins: timedelta, lasts: timedelta, line: UUID, amount: int = AMOUNT) -> Any:
-        assert self.seller.user_id is not None
-        return DepositTerms(
-            line_id=line,
-            seller_id=self.seller.user_id,
-            title=Text(en="A bicycle"),
-            amount=amount,
-            begins_at=clock.now() + begins,
-            ends_at=clock.now() + begins + lasts,
-        )
-
-    async def deposits(self) -> list[Deposit]:
-        return list((await self.scene.orders.deposits(self.payment.order_id)).items)
-
-    async def deposit(self) -> Deposit:
-        return next(one for one in await self.deposits() if one.line_id == self.line)
-
-    async def status(self) -> str:
-        return (await self.deposit()).status.value
-
-    async def claim(
-        self, amount: int, reason: str = "A bent wheel", by: Caller | None = None
-    ) -> Any:
-        claim = DepositClaim(amount=amount, reason=reason, evidence="It was straight before.")
-        with asking(by or self.seller):
-            return await self.scene.house.payments.claim_deposit((await self.deposit()).id, claim)
-
-    async def give_back(self, by: Caller | None = None) -> Any:
-        with asking(by or self.seller):
-            return await self.scene.house.payments.return_deposit((await self.deposit()).id)
-
-    async def pass_time(self, days: float) -> None:
-        """Time passes; then the timer looks, as often as there is something to do."""
-        await self.scene.house.clock.advance(seconds=days * 86_400)
-        await self.look()
-
-    async def look(self) -> None:
-        await self.scene.service.look_after_deposits()
-
-    async def held_at_bank(self) -> int:
-        """What the bank keeps aside for deposits of this payment now, in all."""
-        return sum(amount for amount, state, _ in await self._at_bank() if state == "held")
-
-    async def captured_at_bank(self) -> int:
-        return sum(captured for _, _, captured in await self._at_bank())
-
-    async def asked_at_bank(self) -> int:
-        return len(await self._at_bank())
-
-    async def _at_bank(self) -> list[tuple[int, str, int]]:
-        ours = await self.scene.db.fetch(
-            "SELECT reference FROM deposit_authorisations a JOIN deposits d ON d.id = a.deposit_id"
-            " WHERE payment_id = $1",
-            self.payment.id,
-        )
-        references = [row["reference"] for row in ours]
-        if isinstance(self.scene, StripeScene):
-            known = self.scene.fake.intents
-            rows = [known[name] for name in references if name in known]
-            return [
-                (
-                    one["amount"],
-                    "held" if one["status"] == "requires_capture" else "over",
-                    one["amount_received"],
-                )
-                for one in rows
-            ]
-        rows = await self.scene.db.fetch(
-            "SELECT amount, captured, state = 'authorised' AND ends_at > dvor_now() AS held"
-            " FROM bank_payments WHERE reference = ANY($1)",
-            references,
-        )
-        return [(row["amount"], "held" if row["held"] else "over", row["captured"]) for row in rows]
-
-    async def events(self) -> list[str]:
-        rows = await self.scene.db.fetch(
-            "SELECT type FROM outbox WHERE aggregate = $1 AND type LIKE '%deposit%' ORDER BY id",
-            self.payment.order_id,
-        )
-        return [row["type"].split(".")[1] for row in rows]
 
 
 @pytest.fixture
@@ -288,7 +164,7 @@ class TestClaim:
     async def test_of_what_the_bank_let_go_nothing_is_taken(self, lent: Lent) -> None:
         await lent.secured()
         await lent.scene.house.clock.advance(seconds=2.1 * 86_400)
-        await _let_go_by_bank(lent)
+        await let_go_by_bank(lent)
         lost = await lent.claim(200)
         assert (lost.status, lost.captured) == ("lost", 0)
         assert await lent.events() == ["deposit_lost"]
@@ -401,25 +277,25 @@ class TestRenewal:
     async def test_a_bank_that_refuses_is_told_once_and_asked_again(self, lent: Lent) -> None:
         await lent.secured(begins=10 * DAY, lasts=3 * DAY)
         await lent.pass_time(4.1)
-        await _refuses(lent, refuses=True)
+        await refuses(lent, refuses=True)
         await lent.pass_time(5)
         await lent.pass_time(0.3)
         assert (await lent.status(), (await lent.deposit()).refusals) == ("resting", 2)
         assert await lent.events() == ["deposit_refused"]
-        await _refuses(lent, refuses=False)
+        await refuses(lent, refuses=False)
         await lent.pass_time(0.3)
         assert (await lent.status(), (await lent.deposit()).refusals) == ("held", 0)
 
     async def test_the_old_one_is_kept_until_the_new_one_is_held(self, lent: Lent) -> None:
         await lent.secured(begins=DAY / 2, lasts=20 * DAY)
-        await _refuses(lent, refuses=True)
+        await refuses(lent, refuses=True)
         await lent.pass_time(4.1)
         assert (await lent.status(), await lent.held_at_bank()) == ("held", AMOUNT)
 
     async def test_who_never_got_it_again_has_nothing_to_claim(self, lent: Lent) -> None:
         await lent.secured(begins=10 * DAY, lasts=DAY)
         await lent.pass_time(4.1)
-        await _refuses(lent, refuses=True)
+        await refuses(lent, refuses=True)
         for _ in range(7):
             await lent.pass_time(1)
         with pytest.raises(NotClaimable):
@@ -449,33 +325,3 @@ class TestSeeing:
                 found = await lent.scene.house.payments.deposits(lent.payment.order_id)
                 counts.append(len(found.items))
         assert counts == [2, 2, 2, 0]
-
-
-async def _let_go_by_bank(lent: Lent) -> None:
-    scene = lent.scene
-    if isinstance(scene, StripeScene):
-        customer = scene.fake.of(lent.payment.id)["customer"]
-        for intent in scene.fake.set_aside():
-            if intent["customer"] == customer:
-                intent |= {"status": "canceled", "amount_capturable": 0}
-        return
-    await scene.db.execute(
-        "UPDATE bank_payments SET ends_at = dvor_now() WHERE reference IN (SELECT reference"
-        " FROM deposit_authorisations a JOIN deposits d ON d.id = deposit_id"
-        " WHERE payment_id = $1)",
-        lent.payment.id,
-    )
-
-
-async def _refuses(lent: Lent, *, refuses: bool) -> None:
-    """From now on the bank does not set more aside on this card, or does again."""
-    scene = lent.scene
-    if isinstance(scene, StripeScene):
-        scene.fake.refusing = refuses
-        return
-    outcome = Verdict.NO_DEPOSIT if refuses else Verdict.APPROVED
-    await scene.db.execute(
-        "UPDATE bank_payments SET outcome = $2 WHERE reference = $1",
-        str(lent.payment.id),
-        outcome,
-    )

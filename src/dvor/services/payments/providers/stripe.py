@@ -112,8 +112,7 @@ class Stripe:
     async def set_aside(self, charge: Charge, like: str, key: str) -> Standing:
         """A second intent on the card of the first one, confirmed off session.
 
-        Stripe forgets keys after a day, so the customer's intents are looked at first. A decline
-        may come as an error or as an intent that nothing is set aside for; neither holds money.
+        Stripe forgets keys after a day, so the customer's intents are looked at first.
         """
         if not _is_stripes(like):  # nothing was paid: there is no card
             raise Refused(like)
@@ -348,10 +347,8 @@ def _kept_card(charge: Charge) -> dict[str, str]:
     """What lets a card be used again without the payer, where that will be needed."""
     if not charge.again:
         return {}
-    return {
-        "customer_creation": "always",
-        "payment_intent_data[setup_future_usage]": "off_session",
-    }
+    kept = {"payment_intent_data[setup_future_usage]": "off_session"}
+    return kept | {"customer_creation": "always"}
 
 
 def _depositing(charge: Charge, customer: str, method: str) -> dict[str, str]:
