@@ -119,7 +119,7 @@ FAULTS: tuple[Fault, ...] = (
     _server("smtp", lambda stand: stand.smtp),
     _server("nginx", _nginx, goes_on=False),
     _service("orders", orders=False, paid=False),
-    _service("payments", paid=False),
+    _service("payments", orders=False, paid=False),
     _service("inventory", orders=False, paid=False),
     _service("notifications"),
 )
