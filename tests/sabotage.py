@@ -382,12 +382,12 @@ def watermark() -> None:
 @planted("B13", f"{BROKERS}::test_only_the_holder_of_the_lease_publishes")
 def many_relays() -> None:
     """Every process publishes, not only the one with the lease."""
-    from dvor.kernel import outbox
+    from dvor.kernel import tasks
 
     async def wrong(*_: Any) -> int:
         return 1
 
-    break_(outbox, "lease", wrong)
+    break_(tasks, "lease", wrong)
 
 
 @planted("B14", POINTS)

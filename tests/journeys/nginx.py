@@ -19,7 +19,7 @@ http {{
     access_log off;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-    upstream dvor {{ server 127.0.0.1:{behind}; keepalive 128; }}
+    upstream dvor {{ server 127.0.0.1:{behind}; keepalive 512; }}
     server {{
         listen 127.0.0.1:{port} backlog=1024;
         location / {{

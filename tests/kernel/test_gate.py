@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from dvor.kernel.batch import Busy
-from dvor.kernel.http import gate
 from dvor.kernel.http.gate import Gate
 
 
@@ -73,11 +72,11 @@ class TestGate:
 class TestCalm:
     async def test_work_in_no_hurry_waits_for_those_who_wait(self) -> None:
         crowd = Crowd(Gate(1, 10))
-        await crowd.gate.calm()
+        await crowd.gate.calm(5)
         tasks = await crowd.arrive(1)
-        await crowd.gate.calm()  # somebody is inside, nobody waits
+        await crowd.gate.calm(5)  # somebody is inside, nobody waits
         tasks += await crowd.arrive(2)
-        patient = asyncio.create_task(crowd.gate.calm())
+        patient = asyncio.create_task(crowd.gate.calm(5))
         await asyncio.sleep(0.01)
         assert not patient.done()
         crowd.go.set()
@@ -85,11 +84,10 @@ class TestCalm:
         assert crowd.inside == [1, 2]
         await asyncio.gather(*tasks)
 
-    async def test_but_not_for_ever(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(gate, "PATIENCE_SECONDS", 0.01)
+    async def test_but_not_for_ever(self) -> None:
         crowd = Crowd(Gate(1, 10))
         tasks = await crowd.arrive(1, 2)
-        await crowd.gate.calm()
+        await crowd.gate.calm(0.01)
         assert crowd.inside == [1]
         crowd.go.set()
         await asyncio.gather(*tasks)
@@ -98,7 +96,7 @@ class TestCalm:
         crowd = Crowd(Gate(1, 10))
         inside, waiting = await crowd.arrive(1, 2)
         waiting.cancel()
-        await crowd.gate.calm()
+        await crowd.gate.calm(5)
         assert crowd.inside == [1]
         inside.cancel()
         await asyncio.gather(inside, waiting, return_exceptions=True)

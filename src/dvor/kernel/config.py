@@ -237,7 +237,7 @@ class Settings:
     )
     changes_at_once: int = _variable(
         "DVOR_CHANGES_AT_ONCE",
-        64,
+        32,
         "requests that change something, worked on at a time by one process; others wait",
     )
     changes_waiting: int = _variable(

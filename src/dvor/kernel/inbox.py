@@ -13,13 +13,15 @@ from dvor.kernel.config import Settings
 from dvor.kernel.db import Database, Tx
 from dvor.kernel.errors import Unavailable
 from dvor.kernel.events import Event
-from dvor.kernel.tasks import hinted, pause
+from dvor.kernel.tasks import Pace, hinted, pause
 
 Handler = Callable[[Tx, Any], Awaitable[None]]
 
 LOG = telemetry.log("events")
 ATTEMPTS_MAX = 5
 """Tries before a message is parked."""
+PACE_SECONDS = 0.05
+"""Events are taken together with those that come so soon after them."""
 OBSERVED_SECONDS = 15
 """How often the events that wait are counted."""
 
@@ -70,8 +72,10 @@ class Consumer:
 
     async def _follow(self, source: str) -> None:
         hint = self._hints[source]
+        pace = Pace(PACE_SECONDS)
         failures = 0
         while True:
+            await pace.turn()
             if self._turn:
                 await self._turn()
             hint.clear()

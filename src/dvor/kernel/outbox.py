@@ -6,13 +6,14 @@ from dvor.kernel import metrics, points, telemetry
 from dvor.kernel.brokers import Broker, Envelope
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
-from dvor.kernel.ids import new
-from dvor.kernel.tasks import hinted, lease, pause
+from dvor.kernel.tasks import Lease, Pace, hinted, pause
 
 LOG = telemetry.log("events")
 BATCH = 500
 """Events published at once."""
 RELAY_LEASE_SECONDS = 5
+PACE_SECONDS = 0.05
+"""Facts leave together with those told so soon before them."""
 
 _UNSENT = """
 SELECT id, message_id, aggregate, version, type, data, trace, at FROM outbox
@@ -33,7 +34,8 @@ class Relay:
         self._db = database
         self._broker = broker
         self._settings = settings
-        self._holder = new()
+        self._lease = Lease(database, "relay", RELAY_LEASE_SECONDS)
+        self._pace = Pace(PACE_SECONDS)
         self._hint = asyncio.Event()
 
     def notice(self, _payload: str = "") -> None:
@@ -44,6 +46,7 @@ class Relay:
         """Publish until cancelled."""
         failures = 0
         while True:
+            await self._pace.turn()
             self._hint.clear()
             try:
                 sent = await self.publish_batch()
@@ -53,13 +56,15 @@ class Relay:
                     LOG.warning("relay waits", service=self._db.service, problem=repr(problem))
                 sent, failures = 0, failures + 1
                 await asyncio.sleep(pause(failures, self._settings.broker_retry_seconds))
-            if sent < BATCH:
+            if not self._lease.ours:  # whoever publishes hears the hints, too
+                await asyncio.sleep(self._settings.poll_seconds)
+            elif sent < BATCH:
                 await hinted(self._hint, self._settings.poll_seconds)
 
     async def publish_batch(self) -> int:
         """Publish the oldest unsent events if the lease is ours; answers how many."""
         service = self._db.service
-        if not await lease(self._db, "relay", self._holder, RELAY_LEASE_SECONDS):
+        if not await self._lease.hold():
             return 0
         rows = await self._db.fetch(_UNSENT, BATCH)
         if not rows:

@@ -5,6 +5,7 @@ import gc
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -149,7 +150,8 @@ class Process:
             Timer("forget_answers", lambda _: self._forget_answers(database), 3600),
             Timer("forget_taken_events", lambda _: self.broker.forget(), 3600),
         )
-        turn = self.gate.calm if service.patient else None
+        patience = service.patience_seconds
+        turn = partial(self.gate.calm, patience) if patience else None
         runner = self.runners[service.name] = Runner(
             service.name, implementation, database, self.settings, service.tasks, timers, turn
         )

@@ -29,8 +29,8 @@ class Service:
     timers: tuple[Timer, ...] = ()
     shares_memory: bool = False
     """It is built with `cache`, too: what processes remember together."""
-    patient: bool = False
-    """Its tasks and handlers let requests that wait go first, for some seconds at most."""
+    patience_seconds: float = 0
+    """For so long at most its tasks and handlers let requests that wait go first."""
 
     @property
     def package(self) -> str:

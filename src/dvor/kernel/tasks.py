@@ -279,9 +279,53 @@ async def hinted(hint: asyncio.Event, seconds: float) -> bool:
     return False
 
 
+class Pace:
+    """Lets its owner go on at most once in so many seconds: what comes meanwhile is done together.
+
+    Whoever was idle goes on at once.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next = 0.0
+
+    async def turn(self) -> None:
+        """Wait until it is time again."""
+        early = self._next - time.monotonic()
+        if early > 0:
+            await asyncio.sleep(early)
+        self._next = time.monotonic() + self._seconds
+
+
 def pause(failures: int, longest_seconds: float) -> float:
     """How long to wait after so many failures on end, in seconds: twice as long each time."""
     return min(0.1 * 2 ** min(failures, 30), longest_seconds) * random.uniform(0.5, 1)  # noqa: S311
+
+
+class Lease:
+    """One holder's lease of a name, for `seconds`; kept by asking again when a fifth has passed."""
+
+    def __init__(self, database: Database, name: str, seconds: float) -> None:
+        self._db = database
+        self._name = name
+        self._seconds = seconds
+        self._holder = new()
+        self._taken: float | None = None
+
+    @property
+    def ours(self) -> bool:
+        """Whether it was when last asked for."""
+        return self._taken is not None
+
+    async def hold(self) -> bool:
+        """Whether it is ours now, and for four fifths of its time at least."""
+        now = time.monotonic()
+        if self._taken is None or now - self._taken > self._seconds / 5:
+            self._taken = None
+            # It counts from before it was written: so it ends later than we think.
+            if await lease(self._db, self._name, self._holder, self._seconds) is not None:
+                self._taken = now
+        return self.ours
 
 
 async def lease(database: Database, name: str, holder: UUID, seconds: float) -> int | None:

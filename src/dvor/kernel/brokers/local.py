@@ -57,6 +57,8 @@ class LocalBroker:
     def __init__(self, url: str, settings: Settings) -> None:
         self._url = url
         self._db = Database("broker", url, settings)
+        self._begun: set[tuple[str, str]] = set()
+        """Groups and sources that have a cursor."""
 
     @staticmethod
     async def migrate(url: str) -> None:
@@ -84,12 +86,11 @@ class LocalBroker:
     async def batch(self, group: str, source: str) -> AsyncIterator[list[Envelope]]:
         """The next envelopes; the row lock on the cursor keeps other processes away meanwhile."""
         async with self._db.raw_tx() as tx:
-            position = await tx.fetchval(_CURSOR, group, source)
-            if position is None:
+            if (group, source) not in self._begun:
                 await tx.execute(
                     "INSERT INTO cursors VALUES ($1, $2, 0) ON CONFLICT DO NOTHING", group, source
                 )
-                position = await tx.fetchval(_CURSOR, group, source)
+            position = await tx.fetchval(_CURSOR, group, source)
             rows = await tx.fetch(_TAKE, source, position, BATCH) if position is not None else []
             yield [Envelope.of(row["event"]) for row in rows]
             if rows:
@@ -99,6 +100,7 @@ class LocalBroker:
                     source,
                     rows[-1]["position"],
                 )
+        self._begun.add((group, source))
 
     async def watch(self, hint: Callable[[str], None]) -> None:
         """Listen for new messages."""

@@ -6,9 +6,6 @@ from contextlib import asynccontextmanager, suppress
 
 from dvor.kernel.batch import Busy
 
-PATIENCE_SECONDS = 5.0
-"""How long work that is in no hurry lets others go first, at most."""
-
 
 class Gate:
     """So many requests that change something are worked on at a time; others wait in their order.
@@ -59,8 +56,8 @@ class Gate:
             if not self._waiting:
                 self._nobody_waits.set()
 
-    async def calm(self) -> None:
-        """When no request waits for a place, or when that took too long: for work in no hurry."""
+    async def calm(self, seconds: float) -> None:
+        """When no request waits for a place, or after `seconds`: for work that lets others go first."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self._nobody_waits.wait()

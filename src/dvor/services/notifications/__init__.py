@@ -15,5 +15,5 @@ SERVICE = Service(
     routers=(router,),
     handlers=HANDLERS,
     tasks=(send_mail,),
-    patient=True,
+    patience_seconds=5,
 )
