@@ -108,7 +108,7 @@ def _lines(edge: Edge, services: Sequence[Service]) -> Iterator[str]:
             # waits for news. If the other goes meanwhile, ask whoever there is.
             for address in replicas:
                 yield f"    server {address} max_fails=0 backup;"
-        yield "    keepalive 64;"
+        yield "    keepalive 256;"
         yield f"    keepalive_timeout {IDLE_SECONDS}s;"
         yield "}"
     yield "server {"
