@@ -279,6 +279,7 @@ async def measured(options: argparse.Namespace) -> dict[str, Any]:
             limits.append(await limit(shop.url, options.seconds))
         rate = statistics.median(rates)
         said = await shop.statements(shop.bought - bought)
+        await execute(shop.url, "CHECKPOINT")  # what pgbench has left is no part of it
         waited = await shop.stroll(rate / 2, options.seconds)
         ranks = statistics.quantiles(waited, n=100)
         found: dict[str, Any] = {

@@ -20,7 +20,7 @@ Handler = Callable[[Tx, Any], Awaitable[None]]
 LOG = telemetry.log("events")
 ATTEMPTS_MAX = 5
 """Tries before a message is parked."""
-PACE_SECONDS = 0.05
+PACE_SECONDS = 0.1
 """Events are taken together with those that come so soon after them."""
 OBSERVED_SECONDS = 15
 """How often the events that wait are counted."""
