@@ -12,6 +12,7 @@ from dvor import topology
 from dvor.kernel.config import Settings
 from dvor.kernel.http import build_app
 from dvor.kernel.http.front import Callers
+from tests.house import payment_calls
 from tests.house.calls import listing_form
 from tests.house.test_authorization import MATRIX, is_page, named
 from tests.house.world import Person, World
@@ -148,7 +149,7 @@ class TestPages:
         known = {
             "listing_id": things["@listing"], "order_id": things["@order"], "line_id": things["@line"],
             "seller_id": str(world.seller.id), "user_id": str(world.nobody_else), "action": "block",
-            "offer_id": things["@stay"],
+            "offer_id": things["@stay"], **{name: id for name, id in things.items() if "@" not in name},
         }  # fmt: skip
         if path.endswith("/live"):  # the news of a draft end at once
             known["listing_id"] = str(world.hidden.id)
@@ -172,6 +173,8 @@ class TestPages:
     @pytest.mark.parametrize("route", PAGES)
     async def test_nothing_breaks(self, world: World, things: dict[str, str], route: str) -> None:
         method, path = route.split(" ")
+        if "{deposit_id}" in path:
+            things = things | (await payment_calls.deposit_page(world, world.seller)).parameters
         path = self.address(world, things, path)
         for text in HARD_TEXTS[2::3]:  # NUL, beyond the plane, too long, markup, a far date …
             if method == "GET":

@@ -18,7 +18,7 @@ from tests.house.world import Person, World
 
 BODILESS = (
     "/publish", "/archive", "/deliver", "/claim", "/avatar", "/payment-webhooks", "{action}", "{waiting_id}",
-    "/provider-webhooks", "/replay", "/approve", "/decline",
+    "/provider-webhooks", "/replay", "/approve", "/decline", "/return",
 )  # fmt: skip
 WRITES = sorted(
     key

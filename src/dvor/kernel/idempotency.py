@@ -8,11 +8,10 @@ create from the key, so running again continues rather than repeats.
 
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
 from datetime import timedelta
 from hashlib import sha256
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from dvor.kernel import points
@@ -39,8 +38,7 @@ class KeyReused(Invalid):
     """This Idempotency-Key was used for a different request. Use a new one."""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """A stored response."""
 
     status: int
@@ -48,8 +46,7 @@ class Answer:
     body: bytes
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """What a request wants to run once."""
 
     principal: str
@@ -58,8 +55,7 @@ class Asked:
     fingerprint: bytes
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """The right to run a request once."""
 
     principal: str
@@ -133,8 +129,7 @@ class Keys:
     async def _claim_all(self, asked: Sequence[Asked]) -> list[int]:
         """The epoch of each that may run; 0: somebody had the key before."""
         # In one order, as everybody takes them: nobody waits in a circle.
-        rows = sorted((a.principal, a.operation, a.key, a.fingerprint) for a in asked)
-        columns = map(list, zip(*rows, strict=True))
+        columns = map(list, zip(*sorted(asked), strict=True))
         found = await self._db.fetch(_CLAIM, *columns, self._lease)
         won = {(row["principal"], row["operation"], row["key"]): row["epoch"] for row in found}
         return [won.get((a.principal, a.operation, a.key), 0) for a in asked]
@@ -146,7 +141,7 @@ class Keys:
         points.reached("answer.after_store")
 
     async def _store_all(self, done: Sequence[tuple[Claim, Answer]]) -> None:
-        rows = [(*astuple(won), *astuple(answer)) for won, answer in done]
+        rows = [(*won, *answer) for won, answer in done]
         columns = map(list, zip(*sorted(rows, key=itemgetter(2)), strict=True))
         await self._db.execute(_STORE, *columns)
 
@@ -155,7 +150,7 @@ class Keys:
         await self._drops.ask(won)
 
     async def _drop_all(self, won: Sequence[Claim]) -> None:
-        rows = sorted(map(astuple, won), key=itemgetter(2))
+        rows = sorted(won, key=itemgetter(2))
         await self._db.execute(_DROP, *map(list, zip(*rows, strict=True)))
 
     async def close(self) -> None:

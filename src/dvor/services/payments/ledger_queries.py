@@ -1,7 +1,6 @@
 """All SQL of the books: shares of payments, postings, sellers' balances, payouts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -86,7 +85,8 @@ def _columns(transactions: Sequence[Transaction]) -> list[list[Any]]:
     columns: list[list[Any]] = [[], [], [], [], [], []]
     for transaction in transactions:
         for position, posting in enumerate(transaction.postings, 1):
-            row = (transaction.id, position, transaction.currency, *astuple(posting))
+            what = (posting.account, posting.amount, posting.seller_id)
+            row = (transaction.id, position, transaction.currency, *what)
             for column, value in zip(columns, row, strict=True):
                 column.append(value)
     return columns
