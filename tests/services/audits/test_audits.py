@@ -4,13 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 
 from dvor.audit import Report
 from dvor.contracts.audits import AuditStatus
 from dvor.kernel import ids
 from dvor.kernel.caller import ANONYMOUS, Caller, Role
 from dvor.kernel.errors import Forbidden, Unauthenticated
+from dvor.kernel.metrics import SHARED
 from dvor.services.audits import rules, service
 from dvor.services.audits.service import AuditsService
 from tests.services.inventory.conftest import FakeCatalog, Nobody
@@ -89,9 +89,9 @@ class TestAsking:
         (broken,) = [finding for finding in report.findings if finding.violations]
         assert broken.promise == "I1" and "sold 1 of 5" in broken.examples[0]
         await looking._measure()
-        assert REGISTRY.get_sample_value("dvor_audit_violations", {"promise": "I1"}) == 1
-        assert REGISTRY.get_sample_value("dvor_audit_violations", {"promise": "I6"}) == 0
-        age = REGISTRY.get_sample_value("dvor_audit_age_seconds")
+        assert SHARED.get_sample_value("dvor_audit_violations", {"promise": "I1"}) == 1
+        assert SHARED.get_sample_value("dvor_audit_violations", {"promise": "I6"}) == 0
+        age = SHARED.get_sample_value("dvor_audit_age_seconds")
         assert age is not None and 0 <= age < 60
         await house.db("inventory").execute("DELETE FROM cells")
         assert await looking.look()
