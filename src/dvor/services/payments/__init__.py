@@ -20,5 +20,5 @@ SERVICE = Service(
         tasks.finish_refund,
     ),
     timers=(tasks.reconcile, tasks.look_after_deposits, tasks.pay_out_daily),
-    patience_seconds=0.5,
+    patience_seconds=1,
 )
