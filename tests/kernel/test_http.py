@@ -279,3 +279,17 @@ class TestGate:
         chosen = fields | {"language": "ru"}  # which nobody but the page itself is asked for
         answer = await closed.http.post("/preferences", data=chosen, headers=SAME_SITE)
         assert answer.status_code == 503
+
+    async def test_who_signs_in_needs_no_place_of_those_who_change_something(
+        self, make_house: MakeHouse
+    ) -> None:
+        """A password takes long to check: many at once would keep everybody else from buying."""
+        house = await make_house("identity", changes_at_once=1)
+        ann = await signed_in(house, "ann")
+        async with house.process.gate.passed():
+            changing = asyncio.create_task(change(house, ann | {"idempotency-key": str(uuid4())}))
+            again = {"email": "ann@dvor.example", "password": PERSON["password"]}
+            answer = await house.http.post("/api/v1/auth/token", json=again)
+            assert answer.status_code == 200
+            assert not changing.done()
+        assert (await changing).status_code == 200

@@ -84,7 +84,7 @@ class ApiRoute(APIRoute):
         """Wrap the endpoint."""
         run = super().get_route_handler()
         kept_by = (self.openapi_extra or {}).get("x-idempotency")
-        if not (self.methods or set()) - SAFE:
+        if kept_by == "none" or not (self.methods or set()) - SAFE:
             return run
         service = part_of(self.endpoint.__module__)
 
@@ -98,12 +98,6 @@ class ApiRoute(APIRoute):
             with asking(keyed(_key(request.headers))):
                 return await run(request)
 
-        async def unnamed(request: Request) -> Response:
-            async with host(request).gate.passed():
-                return await run(request)
-
-        if kept_by == "none":
-            return unnamed
         return named if kept_by == "own" else once
 
 
