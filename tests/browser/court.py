@@ -360,6 +360,7 @@ async def _deposits(site: Site, customer: Api, seller: Api, court: Court) -> Non
         order = await customer.post("/orders", {"lines": [wish]})
         await pay(customer, order["pay_path"], SUCCESS)
         court.orders[name] = await until(customer, order["id"], "paid")
+    court.orders["pledged"] = await customer.post("/orders", {"lines": [wish]})
     for name in ("back", "kept"):
         court.deposits[name] = await _brought_back(site, court.orders[name]["id"])
     claim = {

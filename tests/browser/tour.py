@@ -93,6 +93,7 @@ def _buying(court: Court) -> list[Stop]:
         Stop("cart-short", "/cart", "customer", prepare=_two_minutes_left),
         Stop("checkout", "/checkout", "customer"),
         Stop("pay", court.orders["waiting"]["pay_path"], "customer"),
+        Stop("pay-deposit", court.orders["pledged"]["pay_path"], "customer"),
         Stop("pay-declined", court.orders["declined"]["pay_path"] + "?said=declined", "customer"),
         Stop("orders", "/orders", "customer"),
         Stop("orders-none", "/orders", NEWCOMER),

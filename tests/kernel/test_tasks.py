@@ -11,7 +11,7 @@ from dvor.kernel.caller import current
 from dvor.kernel.config import Settings
 from dvor.kernel.db import Database
 from dvor.kernel.messages import Message
-from dvor.kernel.tasks import Runner, Task, task, timer
+from dvor.kernel.tasks import Lease, Pace, Runner, Task, task, timer
 from tests.kernel.conftest import OpenDatabase
 
 
@@ -145,6 +145,52 @@ class TestRunner:
         await asyncio.gather(*loops, return_exceptions=True)
         assert began == ["a"]
         assert await db.fetchval("SELECT state FROM tasks") == "done"
+
+
+class TestLease:
+    async def test_is_kept_in_mind_for_a_fifth_of_its_time(
+        self, database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        db, asked = await database("orders"), list[str]()
+        real = tasks.lease
+
+        async def lease(db: Database, name: str, holder: Any, seconds: float) -> int | None:
+            asked.append(name)
+            return await real(db, name, holder, seconds)
+
+        monkeypatch.setattr(tasks, "lease", lease)
+        ours, theirs = Lease(db, "it", 600), Lease(db, "it", 600)
+        assert [await ours.hold(), await ours.hold()] == [True, True]
+        assert asked == ["it"]
+        assert [await theirs.hold(), await theirs.hold()] == [False, False]
+        assert len(asked) == 3  # who has not got it asks each time
+
+    async def test_that_lapsed_and_went_to_another_is_not_ours(
+        self, database: OpenDatabase
+    ) -> None:
+        db = await database("orders")
+        ours, theirs = Lease(db, "it", 0.05), Lease(db, "it", 600)
+        assert await ours.hold()
+        await asyncio.sleep(0.1)
+        assert await theirs.hold()
+        assert not await ours.hold() and not ours.ours
+
+
+class TestPace:
+    async def test_who_was_idle_goes_at_once_who_was_not_waits(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        waits = list[float]()
+
+        async def sleep(seconds: float) -> None:
+            waits.append(seconds)
+
+        monkeypatch.setattr(tasks.asyncio, "sleep", sleep)
+        pace = Pace(600)
+        await pace.turn()
+        assert waits == []
+        await pace.turn()
+        assert len(waits) == 1 and 0 < waits[0] <= 600
 
 
 class TestTimers:
